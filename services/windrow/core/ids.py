@@ -1,0 +1,33 @@
+"""Job ids: ours are UUIDv7 (RFC 9562), a caller's own are kept when they are storable."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from uuid import UUID
+
+from uuid_utils import uuid7
+
+MAX_ID_CHARS = 155
+_OWN_ID = re.compile(r"[A-Za-z0-9._~:@-]{1,155}")
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 as text; sorts by the millisecond it was made in."""
+    return str(uuid7())
+
+
+def is_valid_id(text: str) -> bool:
+    """Whether `text` may be a job id: 1 to 155 unreserved URL characters (Celery's own limit)."""
+    return _OWN_ID.fullmatch(text) is not None
+
+
+def made_at(job_id: str) -> datetime | None:
+    """The moment inside a UUIDv7, or None when `job_id` is not one."""
+    try:
+        uuid = UUID(job_id)
+    except ValueError:
+        return None
+    if uuid.version != 7:
+        return None
+    return datetime.fromtimestamp((uuid.int >> 80) / 1000, UTC)

@@ -1,0 +1,96 @@
+"""The ledger on asyncio: the same operations, on a small pool of connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from windrow.core.errors import LedgerUnavailable
+from windrow.store.ledger import MAX_TRIES, RETRYABLE, UNAVAILABLE, backoff
+from windrow.store.op import Op, is_single
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class AsyncLedger:
+    """A pool of at most `size` connections, opened by `open` and closed by `close`.
+
+    Every wait is bounded: `acquire_timeout` seconds for a connection, `statement_timeout` for a statement.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        size: int = 4,
+        application_name: str = "windrow-api",
+        prepare: bool = False,
+        connect_timeout: int = 3,
+        acquire_timeout: float = 3.0,
+        statement_timeout: float = 10.0,
+    ) -> None:
+        self._statement_timeout = statement_timeout
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            database_url,
+            min_size=1,
+            max_size=size,
+            open=False,
+            timeout=acquire_timeout,
+            reconnect_timeout=30.0,
+            configure=self._configure,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": 5 if prepare else None,
+                "connect_timeout": connect_timeout,
+                "application_name": application_name,
+                "keepalives": 1,
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 15_000,
+            },
+        )
+
+    async def _configure(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        await conn.execute(f"SET statement_timeout = {int(self._statement_timeout * 1000)}")
+
+    async def open(self) -> None:
+        """Start connecting in the background; does not wait for Postgres."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close(timeout=2.0)
+
+    async def run(self, op: Callable[P, Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one operation in one transaction; raises as `Ledger.run` does."""
+        for tries in range(MAX_TRIES):
+            try:
+                async with self._pool.connection() as conn:
+                    if is_single(op):
+                        return await _drive(conn, op(*args, **kwargs))
+                    async with conn.transaction():
+                        return await _drive(conn, op(*args, **kwargs))
+            except RETRYABLE:
+                if tries == MAX_TRIES - 1:
+                    raise
+                await asyncio.sleep(backoff(tries))
+            except (*UNAVAILABLE, PoolTimeout) as exc:
+                raise LedgerUnavailable(str(exc).strip()) from exc
+        raise AssertionError("unreachable")
+
+
+async def _drive(conn: psycopg.AsyncConnection[Any], op: Op[T]) -> T:
+    try:
+        query = next(op)
+        while True:
+            cursor = await conn.execute(query.sql, query.params or None)
+            query = op.send(await cursor.fetchall() if cursor.description else [])
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

@@ -1,0 +1,158 @@
+"""Save how attempts ended, and in the same transaction what their end sets free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from windrow.core.failure import failure_json
+from windrow.core.job import NewJob, Outcome
+from windrow.core.states import State
+from windrow.store.chords import count_down, open_chords
+from windrow.store.free import free
+from windrow.store.op import Op, Query, single
+
+
+class Finished(NamedTuple):
+    """What a finish saved."""
+
+    #: Jobs whose outcome was saved; the others had been taken over, their outcome is dropped.
+    ids: set[str]
+    #: Jobs that became queued by it: their messages are to be sent.
+    queued: list[NewJob]
+    #: Some became scheduled: promote wants to know.
+    scheduled: bool
+    #: Other jobs that reached a final state with it (a chord's body that can never run).
+    ended: list[str]
+
+
+# Every join is from a list of ours to a table's primary key, never list to list: without statistics Postgres
+# plans that as a nested loop over all pairs.
+_FINISH = """
+WITH hit AS MATERIALIZED (
+    SELECT o.*, j.state::text = 'claimed' AND o.started AS unsaved, greatest(j.run_at, j.created_at) AS due_at
+    FROM unnest(
+        %(id)s::text[], %(token)s::bigint[], %(state)s::text[], %(outcome)s::text[], %(started)s::boolean[],
+        %(began)s::float8[], %(ended)s::float8[], %(result)s::text[], %(error)s::text[], %(delay)s::float8[],
+        %(counts)s::boolean[], %(retries)s::smallint[], %(children)s::text[])
+      AS o(id, token, state, outcome, started, began, ended, result, error, delay, counts, retries, children),
+      windrow.jobs j
+    WHERE j.id = o.id AND j.token = o.token AND j.state::text IN ('claimed', 'running')
+    ORDER BY j.id FOR UPDATE OF j
+), done AS (
+    UPDATE windrow.jobs j
+    SET state = (CASE WHEN j.cancel_requested AND hit.state IN ('retrying', 'queued') THEN 'cancelled'
+                      ELSE hit.state END)::windrow.job_state,
+        attempt = j.attempt + hit.unsaved::int,
+        failures = j.failures + hit.counts::int,
+        retries = coalesce(hit.retries, j.retries),
+        claims = 0, losses = 0, token = NULL, worker = NULL,
+        started_at = CASE WHEN hit.unsaved THEN clock_timestamp() - hit.began * interval '1 second'
+                          ELSE j.started_at END,
+        run_at = CASE WHEN hit.state = 'retrying'
+                      THEN clock_timestamp() + coalesce(hit.delay, 0) * interval '1 second' ELSE j.run_at END,
+        published_at = CASE WHEN hit.state = 'queued' THEN NULL ELSE j.published_at END,
+        finished_at = CASE WHEN hit.state IN ('retrying', 'queued', 'blocked') AND NOT j.cancel_requested THEN NULL
+                           ELSE clock_timestamp() - hit.ended * interval '1 second' END
+    FROM hit WHERE j.id = hit.id
+    RETURNING j.id, j.attempt, j.task, j.queue, j.state, hit.due_at,
+              hit.started, hit.outcome, hit.began, hit.ended, hit.result, hit.error, hit.children
+), attempt AS (
+    INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, worker, due_at, started_at,
+                                  finished_at, result, error, children)
+    SELECT id, attempt, outcome, task, queue, %(worker)s, due_at,
+           clock_timestamp() - began * interval '1 second', clock_timestamp() - ended * interval '1 second',
+           result, error, children
+    FROM done WHERE started
+    ON CONFLICT (job_id, attempt) DO NOTHING
+)
+SELECT id, state FROM done
+"""
+
+
+@single
+def finish_plain(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
+    """claimed or running -> the outcome's state, for outcomes that set nothing else free: one statement."""
+    done = yield from _finish(outcomes, worker)
+    return Finished(set(done), [], any(o.state is State.RETRYING for o in outcomes), [])
+
+
+def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
+    """claimed or running -> the outcome's state, together with all that it sets free.
+
+    Continuations of an outcome that is dropped are dropped with it. Raises psycopg.DataError when a value
+    cannot be stored: split the batch until the bad one stands alone.
+    """
+    done = yield from _finish(outcomes, worker)
+    saved = [o for o in outcomes if o.job_id in done]
+    yield from _change_payloads(saved)
+    yield from open_chords([chord for o in saved for chord in o.chords])
+    jobs = [job for o in saved for job in o.jobs]
+    jobs += [o.replaced_by for o in saved if o.replaced_by is not None]
+    queued, scheduled = yield from free(jobs)
+    freed = yield from count_down([(o.job_id, part) for o in saved for part in o.parts])
+    more, later = yield from free(freed.jobs)
+    return Finished(
+        set(done),
+        queued + more,
+        scheduled or later or any(s is State.RETRYING for s in done.values()),
+        freed.ended,
+    )
+
+
+def _finish(outcomes: Sequence[Outcome], worker: str) -> Op[dict[str, State]]:
+    now = time.monotonic()
+    rows = yield Query(_FINISH, {**_columns(outcomes, now), "worker": worker})
+    return {row[0]: State(row[1]) for row in rows}
+
+
+def _columns(outcomes: Sequence[Outcome], now: float) -> dict[str, Any]:
+    """One array a column; moments become ages, so that the database's clock is the only one."""
+    return {
+        "id": [o.job_id for o in outcomes],
+        "token": [o.token for o in outcomes],
+        "state": ["blocked" if o.replaced_by is not None else o.state.value for o in outcomes],
+        "outcome": [o.outcome for o in outcomes],
+        "started": [o.started for o in outcomes],
+        "began": [now - o.started_at if o.started_at is not None else None for o in outcomes],
+        "ended": [now - o.finished_at if o.finished_at is not None else 0.0 for o in outcomes],
+        "result": [o.result for o in outcomes],
+        "error": [failure_json(o.failure) if o.failure else None for o in outcomes],
+        "delay": [o.delay for o in outcomes],
+        "counts": [o.counts for o in outcomes],
+        "retries": [o.retries for o in outcomes],
+        "children": [o.children for o in outcomes],
+    }
+
+
+def _change_payloads(outcomes: Sequence[Outcome]) -> Op[None]:
+    """A retry with other arguments, or with Celery's next options."""
+    changed = [o for o in outcomes if o.input is not None or o.options is not None]
+    if changed:
+        yield Query(
+            """
+            UPDATE windrow.payloads p SET input = coalesce(c.input, p.input), options = coalesce(c.options, p.options)
+            FROM unnest(%(id)s::text[], %(input)s::text[], %(options)s::text[]) AS c(id, input, options)
+            WHERE p.job_id = c.id AND p.job_id = ANY(%(id)s)
+            """,
+            {
+                "id": [o.job_id for o in changed],
+                "input": [o.input for o in changed],
+                "options": [o.options for o in changed],
+            },
+        )
+
+
+def is_plain(outcome: Outcome) -> bool:
+    """Whether `finish_plain` can save it."""
+    return not (
+        outcome.jobs
+        or outcome.chords
+        or outcome.parts
+        or outcome.replaced_by
+        or outcome.input is not None
+        or outcome.options is not None
+    )
+
+

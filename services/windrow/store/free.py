@@ -1,0 +1,61 @@
+"""Insert jobs that something set free: a chain's next step, a callback, a chord's body, a replaced task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from windrow.core.job import NewJob
+from windrow.core.states import State
+from windrow.store.accept import accept
+from windrow.store.op import Op, Query
+
+# A job that stands blocked under the same id waited for just this: Task.replace by a chord.
+_UNBLOCK = """
+WITH new AS MATERIALIZED (
+    SELECT * FROM unnest(%(id)s::text[], %(task)s::text[], %(queue)s::text[], %(input)s::text[],
+                         %(options)s::text[], %(delay)s::float8[], %(run_at)s::timestamptz[])
+        AS n(id, task, queue, input, options, delay, run_at)
+), hit AS MATERIALIZED (
+    SELECT j.id FROM windrow.jobs j WHERE j.id = ANY(%(id)s) AND j.state = 'blocked' ORDER BY j.id FOR UPDATE
+), payload AS (
+    UPDATE windrow.payloads p SET input = new.input, options = new.options
+    FROM new, hit WHERE p.job_id = new.id AND p.job_id = hit.id AND p.job_id = ANY(%(id)s)
+), due AS (
+    SELECT id, CASE WHEN delay IS NOT NULL THEN clock_timestamp() + delay * interval '1 second' ELSE run_at END AS at
+    FROM new
+)
+UPDATE windrow.jobs j
+SET task = new.task, queue = new.queue, run_at = due.at, published_at = clock_timestamp(),
+    state = (CASE WHEN due.at > clock_timestamp() THEN 'scheduled' ELSE 'queued' END)::windrow.job_state
+FROM new, hit, due
+WHERE j.id = new.id AND j.id = hit.id AND j.id = due.id AND j.id = ANY(%(id)s) AND j.state = 'blocked'
+RETURNING j.id, j.state
+"""
+
+
+def free(jobs: Sequence[NewJob]) -> Op[tuple[list[NewJob], bool]]:
+    """nothing or blocked -> queued or scheduled; returns the queued ones, and whether any became scheduled.
+
+    An id that exists in any other state is left alone: its continuation was saved before.
+    """
+    if not jobs:
+        return [], False
+    accepted = yield from accept(jobs)
+    states = {a.id: a.state for a in accepted if a.inserted}
+    again = [job for job in jobs if job.id not in states and not job.blocked]
+    if again:
+        rows = yield Query(
+            _UNBLOCK,
+            {
+                "id": [job.id for job in again],
+                "task": [job.task for job in again],
+                "queue": [job.queue for job in again],
+                "input": [job.input for job in again],
+                "options": [job.options for job in again],
+                "delay": [job.delay for job in again],
+                "run_at": [job.run_at for job in again],
+            },
+        )
+        states.update((row[0], State(row[1])) for row in rows)
+    queued = [job for job in jobs if states.get(job.id) is State.QUEUED]
+    return queued, State.SCHEDULED in states.values()

@@ -1,0 +1,62 @@
+# Needs python3 (3.8 or newer), make and git. Everything else is fetched into the project's folder.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+BIN := .venv/bin
+READY := .venv/.complete
+# `make test` runs these in this order; a suite that has no tests yet says so.
+SUITES := unit integration contract faults
+
+.PHONY: help setup up down check format test $(SUITES) e2e bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml uv.lock tools/bootstrap.py
+	@python3 tools/bootstrap.py
+
+setup: $(READY) ## Make the environment (.venv); fetches uv when it is missing
+
+up: $(READY) ## Run everything here and parse a first real source; DETACH=1 returns once ready, BROKER=redis|amqp
+	@$(BIN)/windrow up $(if $(DETACH),--detach) $(if $(BROKER),--broker '$(BROKER)') $(ARGS)
+
+down: $(READY) ## End what `make up DETACH=1` started
+	@$(BIN)/windrow down
+
+check: $(READY) ## Formatting, lint, types, the contracts of the house
+	@echo '== check'
+	@$(BIN)/ruff format --check --quiet . || { echo 'run: make format'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python tools/check_house.py
+
+format: $(READY) ## Format the code and sort its imports
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format .
+
+test: $(READY) ## check, then the suites: unit, integration, contract, faults
+	@start=$$SECONDS; \
+	$(MAKE) --no-print-directory check $(SUITES) && \
+	echo "make test: green in $$((SECONDS - start)) s"
+
+$(SUITES) e2e: $(READY)
+	@echo '== $@'
+	@if [ -n "$$(find tests/$@ -name 'test_*.py' -print -quit 2>/dev/null)" ]; \
+	then $(BIN)/pytest tests/$@ $(ARGS); else echo 'tests/$@ has no tests yet'; fi
+
+# What help says about them; their recipe stands above.
+unit: ## Rules and nouns: no sockets, no processes. ARGS='-k name' narrows any suite
+integration: ## Real Redis, PostgreSQL and Celery on this machine
+contract: ## What two files must agree about
+faults: ## Processes killed and stores taken away
+e2e: ## A real cluster
+
+bench: $(READY) ## Windrow beside stock Celery in one run; writes build/bench.json
+	@mkdir -p build
+	@$(BIN)/python tests/bench $(ARGS)
+
+clean: ## Remove the environment, caches and build output; what `make up` keeps in .windrow stays
+	rm -rf .venv .windrow/tools build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find services tests tools -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Parse: pages of a source to rows in PostgreSQL."""

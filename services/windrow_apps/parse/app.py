@@ -1,0 +1,10 @@
+"""What the platform needs to know of the parse app."""
+
+from windrow.apps import AppSpec
+
+SPEC = AppSpec(
+    name="parse",
+    tasks="windrow_apps.parse.tasks",
+    router="windrow_apps.parse.routes:router",
+    migrations="windrow_apps.parse.migrations",
+)

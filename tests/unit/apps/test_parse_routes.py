@@ -1,0 +1,203 @@
+"""The parse routes: what they answer for each state, and what they refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from windrow.apps import Job, Jobs, State
+from windrow_apps.parse.routes import router
+
+ID = "0198d2c0-0000-7000-8000-000000000001"
+JOB = Job(
+    id=ID,
+    task="parse.pages",
+    queue="default",
+    state=State.QUEUED,
+    priority=0,
+    attempt=0,
+    failures=0,
+    max_attempts=3,
+    cancel_requested=False,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    run_at=None,
+    expires_at=None,
+    started_at=None,
+    finished_at=None,
+    hard_limit=None,
+    worker=None,
+    parent_id=None,
+    root_id=None,
+    replay_of=None,
+    tags=(),
+    progress_state=None,
+    progress_text=None,
+    progress_at=None,
+    result_text=None,
+    error_text=None,
+)
+PROGRESS = json.dumps({"current": 7, "total": 9})
+ERROR = json.dumps({"cls": "SourceUnavailable", "message": "nobody there", "module": "m"})
+
+
+@dataclass
+class KeptJobs:
+    """The platform as the routes see it, in memory."""
+
+    kept: dict[str, Job] = field(default_factory=dict)
+    submitted: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    async def submit(
+        self,
+        task: str,
+        *,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        run_at: datetime | None = None,
+        delay: float | None = None,
+        tags: Sequence[str] = (),
+    ) -> Job:
+        self.submitted.append((task, kwargs or {}))
+        return self.kept.setdefault(ID, JOB)
+
+    async def get(self, job_id: str) -> Job | None:
+        return self.kept.get(job_id)
+
+
+@dataclass
+class Client:
+    """Asks the application without a socket."""
+
+    app: FastAPI
+
+    def get(self, path: str) -> httpx.Response:
+        return asyncio.run(self._ask("GET", path))
+
+    def post(self, path: str) -> httpx.Response:
+        return asyncio.run(self._ask("POST", path))
+
+    async def _ask(self, method: str, path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+            return await client.request(method, path)
+
+
+@pytest.fixture
+def jobs() -> KeptJobs:
+    return KeptJobs()
+
+
+@pytest.fixture
+def client(jobs: KeptJobs, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setenv("WINDROW_PARSE_MAX_PAGES", "1000")
+    app = FastAPI()
+    platform: Jobs = jobs
+    app.include_router(router(platform))
+    return Client(app)
+
+
+def test_a_parse_is_queued_and_says_so(client: Client, jobs: KeptJobs) -> None:
+    answer = client.post("/parse?start_id=1&end_id=100")
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "task_id": ID,
+        "status": "Task started",
+        "message": "Parsing task has been queued",
+    }
+    assert answer.headers["Location"] == f"/parse/status/{ID}"
+    assert jobs.submitted == [("parse.pages", {"start_id": 1, "end_id": 100})]
+
+
+@pytest.mark.parametrize(
+    ("query", "field_name", "reason"),
+    [
+        ("start_id=5&end_id=4", "end_id", "must not be less than start_id (5)"),
+        ("start_id=0&end_id=4", "start_id", "greater than or equal to 1"),
+        ("start_id=-1&end_id=4", "start_id", "greater than or equal to 1"),
+        ("start_id=1&end_id=1001", "end_id", "1001 pages are too many for one job: at most 1000"),
+        ("start_id=1&end_id=99999999999999999999", "end_id", "less than or equal to"),
+        ("start_id=one&end_id=4", "start_id", "valid integer"),
+        ("start_id=1.5&end_id=4", "start_id", "valid integer"),
+        ("start_id=1", "end_id", "Field required"),
+        ("", "start_id", "Field required"),
+    ],
+)
+def test_a_range_that_cannot_be_is_refused_with_field_and_reason(
+    client: Client, jobs: KeptJobs, query: str, field_name: str, reason: str
+) -> None:
+    answer = client.post(f"/parse?{query}")
+    assert answer.status_code == 422
+    problem = answer.json()["detail"][0]
+    assert problem["loc"] == ["query", field_name]
+    assert reason in problem["msg"]
+    assert jobs.submitted == []
+
+
+def test_the_largest_range_is_accepted(client: Client) -> None:
+    assert client.post("/parse?start_id=1&end_id=1000").status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("job", "state", "more"),
+    [
+        (JOB, "PENDING", {}),
+        (replace(JOB, state=State.RUNNING), "STARTED", {}),
+        (
+            replace(JOB, state=State.RUNNING, progress_state="PROGRESS", progress_text=PROGRESS),
+            "PROGRESS",
+            {"current": 7, "total": 9},
+        ),
+        (
+            replace(JOB, state=State.SUCCEEDED, result_text='{"pages": 9}'),
+            "SUCCESS",
+            {"result": {"pages": 9}},
+        ),
+        (
+            replace(JOB, state=State.FAILED, error_text=ERROR),
+            "FAILURE",
+            {"error": "SourceUnavailable: nobody there"},
+        ),
+        (
+            replace(JOB, state=State.RETRYING, error_text=ERROR),
+            "RETRY",
+            {"error": "SourceUnavailable: nobody there"},
+        ),
+        (replace(JOB, state=State.CANCELLED), "REVOKED", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_state_has_its_name_its_words_and_what_belongs_to_it(
+    client: Client, jobs: KeptJobs, job: Job, state: str, more: dict[str, Any]
+) -> None:
+    jobs.kept[ID] = job
+    answer = client.get(f"/parse/status/{ID}")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body.pop("state") == state
+    assert body.pop("status")
+    assert body == more
+
+
+@pytest.mark.parametrize("task_id", ["no-such-job", ID, "%00", "a" * 100])
+def test_an_unknown_id_is_404_with_the_same_keys(client: Client, task_id: str) -> None:
+    answer = client.get(f"/parse/status/{task_id}")
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"state", "status"}
+    assert answer.json()["state"] == "UNKNOWN"
+
+
+def test_another_apps_job_is_not_shown(client: Client, jobs: KeptJobs) -> None:
+    jobs.kept[ID] = replace(JOB, task="payroll.run", state=State.SUCCEEDED, result_text='"secret"')
+    answer = client.get(f"/parse/status/{ID}")
+    assert answer.status_code == 404
+    assert "secret" not in answer.text

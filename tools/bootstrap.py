@@ -89,8 +89,10 @@ def uv_fetched() -> str:
     say(f"fetching uv {UV_VERSION} with pip into {home.relative_to(ROOT)}")
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary", ":all:"]
     command = [*pip, "install", *options, *target, f"uv=={UV_VERSION}"]
+    # It warns root about system packages, which --target does not touch.
+    env = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
     try:
-        done = subprocess.run(command, timeout=PIP_SECONDS).returncode == 0
+        done = subprocess.run(command, env=env, timeout=PIP_SECONDS).returncode == 0
     except subprocess.TimeoutExpired:
         done = False
     if not done or not works([str(uv), "--version"]):

@@ -37,7 +37,8 @@ CREATE TABLE windrow.jobs (
         autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
 
 -- Live states only: history never slows a claim.
-CREATE INDEX jobs_queued ON windrow.jobs (queue, priority DESC, id) WHERE state = 'queued';
+-- Unsent apart from sent: the relay reads the head of the one, settle all of the other, however long both are.
+CREATE INDEX jobs_queued ON windrow.jobs (queue, (published_at IS NULL), priority DESC, id) WHERE state = 'queued';
 CREATE INDEX jobs_due ON windrow.jobs (run_at) WHERE state IN ('scheduled', 'retrying');
 CREATE INDEX jobs_held ON windrow.jobs (worker) WHERE state IN ('claimed', 'running');
 CREATE INDEX jobs_expiring ON windrow.jobs (expires_at)
@@ -126,6 +127,7 @@ CREATE TABLE windrow.queues (
     name           text COLLATE "C" PRIMARY KEY,
     paused_at      timestamptz,
     accept_foreign boolean NOT NULL DEFAULT false,
+    settled_at     timestamptz,                        -- when its sent jobs were last compared with the broker
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -146,7 +148,8 @@ CREATE TABLE windrow.workers (
     draining    boolean NOT NULL DEFAULT false,
     drain_asked boolean NOT NULL DEFAULT false,
     ended_at    timestamptz,
-    lost        boolean NOT NULL DEFAULT false
+    lost        boolean NOT NULL DEFAULT false,
+    forgotten_at timestamptz                           -- when its tags were removed from the unacked hash
 ) WITH (fillfactor = 50);
 
 CREATE TABLE windrow.schedules (
@@ -156,7 +159,7 @@ CREATE TABLE windrow.schedules (
     input       text NOT NULL DEFAULT '[[], {}]',
     options     text,
     priority    smallint NOT NULL DEFAULT 0,
-    kind        text NOT NULL,                         -- cron, interval, once, solar is refused
+    kind        text NOT NULL,                         -- cron, crontab (Celery's), interval, once
     spec        text NOT NULL,                         -- cron expression, seconds, or ISO moment
     timezone    text NOT NULL DEFAULT 'UTC',
     enabled     boolean NOT NULL DEFAULT true,
@@ -166,7 +169,10 @@ CREATE TABLE windrow.schedules (
     edited      boolean NOT NULL DEFAULT false,        -- changed by API: the code's word no longer counts
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     next_at     timestamptz,
-    last_at     timestamptz
+    last_at     timestamptz,
+    error       text,                                  -- why it could not fire, or was refused
+    failed_at   timestamptz,
+    declared_at timestamptz                            -- of origin code: when its release last said so
 );
 CREATE INDEX schedules_next ON windrow.schedules (next_at) WHERE enabled AND paused_at IS NULL;
 CREATE TABLE windrow.ticks (

@@ -26,11 +26,13 @@ down: $(READY) ## End what `make up DETACH=1` started
 
 check: $(READY) ## Formatting, lint, types, the contracts of the house
 	@echo '== check'
-	@$(BIN)/ruff format --check --quiet . || { echo 'run: make format'; exit 1; }
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python tools/check_house.py
+	@bad=0; \
+	$(BIN)/ruff format --check . || { bad=1; echo 'make format does it'; }; \
+	$(BIN)/ruff check . || bad=1; \
+	$(BIN)/mypy || bad=1; \
+	$(BIN)/lint-imports --no-logo || bad=1; \
+	$(BIN)/python tools/check_house.py || bad=1; \
+	exit $$bad
 
 format: $(READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .

@@ -57,7 +57,7 @@ e2e: ## A real cluster
 
 bench: $(READY) ## Windrow beside stock Celery in one run; writes build/bench.json
 	@mkdir -p build
-	@$(BIN)/python tests/bench $(ARGS)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## Remove the environment, caches and build output; what `make up` keeps in .windrow stays
 	rm -rf .venv .windrow/tools build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from windrow.core.states import State
@@ -59,7 +59,7 @@ class ChordPart:
     index: int
     #: JSON text of the result; None when the member failed.
     result: str | None
-    #: JSON text of the error when the member failed: `Failure.as_json()`.
+    #: JSON text of the error when the member failed: `failure_json()`.
     error: str | None = None
 
 
@@ -71,13 +71,16 @@ class NewChord:
     size: int
     #: Jobs freed by the last part; RESULTS_MARK inside their input stands for the list of results.
     body: tuple[NewJob, ...]
-    #: Jobs freed instead when a part failed (error callbacks); ERROR_MARK stands for the error's JSON.
-    errbacks: tuple[NewJob, ...] = ()
+    #: Chords that the body opens itself: a body that is, or begins with, a chord.
+    chords: tuple[NewChord, ...] = ()
+    #: JSON text of a `core.chord_end.Plan`; None: a flat list of results, one body.
+    plan: str | None = None
+    #: `size` more parts for a chord that exists (Task.add_to_chord).
+    grows: bool = False
 
 
 #: A JSON string that no user's text contains; the ledger replaces it, quotes and all.
 RESULTS_MARK = "\x02windrow:chord-results\x03"
-ERROR_MARK = "\x02windrow:chord-error\x03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,9 @@ class Outcome:
 
     job_id: str
     token: int
-    #: succeeded, failed, cancelled, retrying, or queued (given back).
+    #: succeeded, failed, cancelled, retrying, queued (given back), or blocked (replaced: a job of its id follows).
     state: State
-    #: What the attempts table says: succeeded, failed, retried, lost, timed_out, cancelled, released, rejected, ignored.
+    #: In attempts: succeeded, failed, retried, lost, timed_out, cancelled, released, rejected or ignored.
     outcome: str
     #: Whether the attempt began; a job given back before its start costs nothing.
     started: bool = True
@@ -152,4 +155,6 @@ class Outcome:
     children: str | None = None
     jobs: tuple[NewJob, ...] = ()
     chords: tuple[NewChord, ...] = ()
-    parts: tuple[ChordPart, ...] = field(default=())
+    parts: tuple[ChordPart, ...] = ()
+    #: Saved as failed with this failure, without a run: the later steps of a failed chain.
+    failed: tuple[NewJob, ...] = ()

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from windrow.core.job import ERROR_MARK, RESULTS_MARK, ChordPart, NewChord, NewJob
-from windrow.core.job_json import dump_jobs, load_jobs
-from windrow.store.op import Op, Query, Row
+from windrow.core.chord_end import Part, dump_chord, end_chord
+from windrow.core.job import ChordPart, NewChord, NewJob
+from windrow.store.op import Op, Query
 
 
 class Freed(NamedTuple):
     """What the last parts of some chords set free."""
 
+    #: To be inserted by `free`.
     jobs: list[NewJob]
     #: Bodies that can never run, because a part failed: saved as failed.
     ended: list[str]
 
 
+_OPEN = """
+INSERT INTO windrow.chords (id, size, remaining, body)
+SELECT id, size, size, body
+FROM unnest(%(id)s::text[], %(size)s::int[], %(body)s::text[]) AS c(id, size, body) ORDER BY id
+ON CONFLICT (id) DO NOTHING
+"""
+
+_GROW = """
+WITH hit AS MATERIALIZED (
+    SELECT c.id, n.size FROM unnest(%(id)s::text[], %(size)s::int[]) AS n(id, size)
+    JOIN windrow.chords c ON c.id = n.id WHERE c.freed_at IS NULL ORDER BY c.id FOR UPDATE OF c
+)
+UPDATE windrow.chords c SET size = c.size + hit.size, remaining = c.remaining + hit.size
+FROM hit WHERE c.id = hit.id
+"""
+
+
 def open_chords(chords: Sequence[NewChord]) -> Op[None]:
-    """Save chords before any of their parts can end; a chord that exists is left alone."""
-    if chords:
+    """Save chords before any of their parts can end; a chord that exists is left alone, or grows."""
+    new = [c for c in chords if not c.grows]
+    if new:
         yield Query(
-            """
-            INSERT INTO windrow.chords (id, size, remaining, body, errbacks)
-            SELECT id, size, size, body, errbacks
-            FROM unnest(%(id)s::text[], %(size)s::int[], %(body)s::text[], %(errbacks)s::text[])
-                 AS c(id, size, body, errbacks) ORDER BY id
-            ON CONFLICT (id) DO NOTHING
-            """,
+            _OPEN,
             {
-                "id": [c.id for c in chords],
-                "size": [c.size for c in chords],
-                "body": [dump_jobs(c.body) for c in chords],
-                "errbacks": [dump_jobs(c.errbacks) if c.errbacks else None for c in chords],
+                "id": [c.id for c in new],
+                "size": [c.size for c in new],
+                "body": [dump_chord(c) for c in new],
             },
         )
+    more = Counter[str]()
+    for chord in chords:
+        if chord.grows:
+            more[chord.id] += chord.size
+    if more:
+        yield Query(_GROW, {"id": list(more), "size": list(more.values())})
 
 
 _PARTS = """
@@ -58,14 +74,27 @@ WITH n AS MATERIALIZED (
 UPDATE windrow.chords c
 SET remaining = c.remaining - n.n, freed_at = CASE WHEN c.remaining - n.n <= 0 THEN clock_timestamp() END
 FROM n, hit WHERE c.id = n.id AND c.id = hit.id AND c.id = ANY(%(id)s) AND c.freed_at IS NULL
-RETURNING c.id, c.remaining, c.body, c.errbacks
+RETURNING c.id, c.remaining, c.body
+"""
+
+_FOUND = """
+SELECT job_id, result, error FROM windrow.chord_parts WHERE chord_id = %(id)s ORDER BY index, job_id
 """
 
 
 def count_down(parts: Sequence[tuple[str, ChordPart]]) -> Op[Freed]:
-    """Save (job id, part) pairs; a part that is already there counts once."""
-    if not parts:
-        return Freed([], [])
+    """Save (job id, part) pairs; a part that is already there counts once.
+
+    A body that fails is saved as failed, and its own part goes to the chord around it, in the same call.
+    """
+    freed = Freed([], [])
+    pending = list(parts)
+    while pending:
+        pending = yield from _round(pending, freed)
+    return freed
+
+
+def _round(parts: Sequence[tuple[str, ChordPart]], freed: Freed) -> Op[list[tuple[str, ChordPart]]]:
     rows = yield Query(
         _PARTS,
         {
@@ -78,90 +107,64 @@ def count_down(parts: Sequence[tuple[str, ChordPart]]) -> Op[Freed]:
     )
     counts = Counter(row[0] for row in rows)
     if not counts:
-        return Freed([], [])
+        return []
+    last = {part.chord_id: job_id for job_id, part in parts}
     rows = yield Query(_COUNT, {"id": list(counts), "n": list(counts.values())})
-    jobs: list[NewJob] = []
-    ended: list[str] = []
-    for chord_id, remaining, body, errbacks in rows:
+    outer: list[tuple[str, ChordPart]] = []
+    for chord_id, remaining, body in rows:
         if remaining > 0:
             continue
-        found = yield Query(
-            "SELECT job_id, result, error FROM windrow.chord_parts WHERE chord_id = %(id)s ORDER BY index, job_id",
-            {"id": chord_id},
-        )
-        error = next(((row[0], row[2]) for row in found if row[2] is not None), None)
-        if error is None:
-            jobs += [_splice(job, RESULTS_MARK, _json_list(found)) for job in load_jobs(body)]
-            continue
-        failure = _chord_error(*error)
-        bodies = load_jobs(body)
-        yield from _fail_bodies(bodies, failure)
-        ended += [job.id for job in bodies]
-        jobs += [_splice(job, ERROR_MARK, failure) for job in load_jobs(errbacks or "[]")]
-    return Freed(jobs, ended)
+        found = yield Query(_FOUND, {"id": chord_id})
+        end = end_chord(body, [Part(*row) for row in found], last[chord_id])
+        yield from open_chords(end.chords)
+        freed.jobs.extend(end.jobs)
+        freed.ended.extend((yield from save_failed(end.failed)))
+        outer += end.parts
+    return outer
 
 
-def _json_list(found: Sequence[Row]) -> str:
-    return "[" + ", ".join(row[1] if row[1] is not None else "null" for row in found) + "]"
+_SAVE_FAILED = """
+WITH b AS MATERIALIZED (
+    SELECT * FROM unnest(%(id)s::text[], %(task)s::text[], %(queue)s::text[], %(input)s::text[],
+        %(options)s::text[], %(parent)s::text[], %(root)s::text[], %(error)s::text[])
+        AS b(id, task, queue, input, options, parent_id, root_id, error)
+), job AS (
+    INSERT INTO windrow.jobs (id, task, queue, state, max_attempts, finished_at, parent_id, root_id)
+    SELECT id, task, queue, 'failed', 1, clock_timestamp(), parent_id, root_id FROM b ORDER BY id
+    ON CONFLICT (id) DO UPDATE
+    SET state = 'failed', attempt = windrow.jobs.attempt + 1, finished_at = clock_timestamp()
+    WHERE windrow.jobs.state = 'blocked'
+    RETURNING id, attempt
+), payload AS (
+    INSERT INTO windrow.payloads (job_id, input, options)
+    SELECT b.id, b.input, b.options FROM b, job WHERE job.id = b.id ORDER BY b.id
+    ON CONFLICT (job_id) DO NOTHING
+), attempt AS (
+    INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, error)
+    SELECT b.id, job.attempt, 'failed', b.task, b.queue, b.error FROM b, job WHERE job.id = b.id ORDER BY b.id
+    ON CONFLICT (job_id, attempt) DO NOTHING
+)
+SELECT id FROM job
+"""
 
 
-def _splice(job: NewJob, mark: str, text: str) -> NewJob:
-    """Put `text` where the mark stands as a JSON string, in the input and in the options."""
-    quoted = json.dumps(mark)
-    return dataclasses.replace(
-        job,
-        input=job.input.replace(quoted, text),
-        options=job.options.replace(quoted, text) if job.options else job.options,
-    )
-
-
-def _chord_error(job_id: str, error: str) -> str:
-    """The body's error as Celery words it, e.g. `Dependency 4f… raised ValueError('no')`."""
-    cause = json.loads(error)
-    shown = f"{cause.get('cls')}({cause.get('message')!r})"
-    return json.dumps(
+def save_failed(pairs: Sequence[tuple[NewJob, str]]) -> Op[list[str]]:
+    """nothing or blocked -> failed, with the error's JSON text as an attempt that nobody started; returns those ids."""
+    unique = {job.id: (job, error) for job, error in pairs}
+    if not unique:
+        return []
+    jobs = [job for job, _ in unique.values()]
+    rows = yield Query(
+        _SAVE_FAILED,
         {
-            "cls": "ChordError",
-            "module": "celery.exceptions",
-            "message": f"Dependency {job_id} raised {shown}",
-            "args": json.dumps([f"Dependency {job_id} raised {shown}"]),
-            "traceback": cause.get("traceback"),
-        }
+            "id": [job.id for job in jobs],
+            "task": [job.task for job in jobs],
+            "queue": [job.queue for job in jobs],
+            "input": [job.input for job in jobs],
+            "options": [job.options for job in jobs],
+            "parent": [job.parent_id for job in jobs],
+            "root": [job.root_id for job in jobs],
+            "error": [error for _, error in unique.values()],
+        },
     )
-
-
-def _fail_bodies(jobs: Sequence[NewJob], failure: str) -> Op[None]:
-    """nothing or blocked -> failed, with the error as an attempt that nobody started."""
-    if not jobs:
-        return
-    params = {
-        "id": [job.id for job in jobs],
-        "task": [job.task for job in jobs],
-        "queue": [job.queue for job in jobs],
-        "input": [job.input for job in jobs],
-        "options": [job.options for job in jobs],
-        "parent": [job.parent_id for job in jobs],
-        "root": [job.root_id for job in jobs],
-        "error": failure,
-    }
-    yield Query(
-        """
-        WITH b AS MATERIALIZED (
-            SELECT * FROM unnest(%(id)s::text[], %(task)s::text[], %(queue)s::text[], %(input)s::text[],
-                %(options)s::text[], %(parent)s::text[], %(root)s::text[])
-                AS b(id, task, queue, input, options, parent_id, root_id)
-        ), payload AS (
-            INSERT INTO windrow.payloads (job_id, input, options) SELECT id, input, options FROM b ORDER BY id
-            ON CONFLICT (job_id) DO NOTHING
-        ), attempt AS (
-            INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, error)
-            SELECT id, 0, 'failed', task, queue, %(error)s FROM b ORDER BY id
-            ON CONFLICT (job_id, attempt) DO NOTHING
-        )
-        INSERT INTO windrow.jobs (id, task, queue, state, max_attempts, finished_at, parent_id, root_id)
-        SELECT id, task, queue, 'failed', 1, clock_timestamp(), parent_id, root_id FROM b ORDER BY id
-        ON CONFLICT (id) DO UPDATE SET state = 'failed', finished_at = clock_timestamp()
-        WHERE windrow.jobs.state = 'blocked'
-        """,
-        params,
-    )
+    return [row[0] for row in rows]

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from windrow.core.failure import failure_json
 from windrow.core.job import NewJob, Outcome
 from windrow.core.states import State
-from windrow.store.chords import count_down, open_chords
+from windrow.store.chords import count_down, open_chords, save_failed
 from windrow.store.free import free
 from windrow.store.op import Op, Query, single
+from windrow.store.settle import Ended, settle
 
 
 class Finished(NamedTuple):
@@ -91,13 +92,20 @@ def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
     jobs = [job for o in saved for job in o.jobs]
     jobs += [o.replaced_by for o in saved if o.replaced_by is not None]
     queued, scheduled = yield from free(jobs)
+    failed = yield from save_failed(
+        [(job, failure_json(o.failure)) for o in saved if o.failure for job in o.failed]
+    )
     freed = yield from count_down([(o.job_id, part) for o in saved for part in o.parts])
     more, later = yield from free(freed.jobs)
+    # A cancel met a job that was to run again: nobody has told its chord.
+    settled = yield from settle(
+        [Ended(o.job_id, State.CANCELLED) for o in saved if done[o.job_id] is State.CANCELLED is not o.state]
+    )
     return Finished(
         set(done),
-        queued + more,
+        queued + more + settled.queued,
         scheduled or later or any(s is State.RETRYING for s in done.values()),
-        freed.ended,
+        failed + freed.ended + settled.ended,
     )
 
 
@@ -150,6 +158,8 @@ def is_plain(outcome: Outcome) -> bool:
         outcome.jobs
         or outcome.chords
         or outcome.parts
+        or outcome.failed
+        or outcome.state in (State.RETRYING, State.BLOCKED)
         or outcome.replaced_by
         or outcome.input is not None
         or outcome.options is not None

@@ -25,7 +25,7 @@ WITH new AS MATERIALIZED (
     FROM new
 )
 UPDATE windrow.jobs j
-SET task = new.task, queue = new.queue, run_at = due.at, published_at = clock_timestamp(),
+SET task = new.task, queue = new.queue, run_at = due.at, published_at = clock_timestamp(), retries = 0,
     state = (CASE WHEN due.at > clock_timestamp() THEN 'scheduled' ELSE 'queued' END)::windrow.job_state
 FROM new, hit, due
 WHERE j.id = new.id AND j.id = hit.id AND j.id = due.id AND j.id = ANY(%(id)s) AND j.state = 'blocked'

@@ -84,8 +84,7 @@ CREATE TABLE windrow.chords (
     id         text COLLATE "C" PRIMARY KEY,
     size       integer NOT NULL,
     remaining  integer NOT NULL,
-    body       text NOT NULL,                          -- jobs to free, as JSON
-    errbacks   text,
+    body       text NOT NULL,                          -- what the last part sets free, as JSON
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     freed_at   timestamptz
 ) WITH (fillfactor = 50);
@@ -96,6 +95,13 @@ CREATE TABLE windrow.chord_parts (
     result   text,
     error    text,
     PRIMARY KEY (chord_id, job_id)
+);
+
+-- GroupResult.save(): ids of a group's members in Celery's own JSON.
+CREATE TABLE windrow.groups (
+    id         text COLLATE "C" PRIMARY KEY,
+    result     text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Idempotency keys and unique jobs: a name that belongs to one job for a while.

@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.complete
 # `make test` runs these in this order; a suite that has no tests yet says so.
-SUITES := unit integration contract faults
+SUITES := unit integration contract conformance faults
 
 .PHONY: help setup up down check format test $(SUITES) e2e bench clean
 
@@ -38,7 +38,7 @@ format: $(READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-test: $(READY) ## check, then the suites: unit, integration, contract, faults
+test: $(READY) ## check, then the suites: unit, integration, contract, conformance, faults
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory check $(SUITES) && \
 	echo "make test: green in $$((SECONDS - start)) s"
@@ -52,6 +52,7 @@ $(SUITES) e2e: $(READY)
 unit: ## Rules and nouns: no sockets, no processes. ARGS='-k name' narrows any suite
 integration: ## Real Redis, PostgreSQL and Celery on this machine
 contract: ## What two files must agree about
+conformance: ## A Celery project, unchanged, beside stock Celery
 faults: ## Processes killed and stores taken away
 e2e: ## A real cluster
 

@@ -6,30 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from windrow.core.task import Task
 from windrow.store.op import Op, Query, single
-
-
-class TaskRow(NamedTuple):
-    """What a release says of one task."""
-
-    name: str
-    queue: str
-    #: JSON Schema of the keyword arguments, properties in the signature's order; None: any JSON.
-    input_schema: str | None = None
-    summary: str | None = None
-    max_attempts: int = 3
-    #: JSON of the back-off between failed attempts `{"base", "factor", "cap"}` in seconds; None: exceptions are final.
-    retry: str | None = None
-    #: Seconds; None: the pool's.
-    hard_limit: float | None = None
-    soft_limit: float | None = None
-    priority: int = 0
 
 
 class CatalogRow(NamedTuple):
     """A task as the catalog holds it."""
 
-    task: TaskRow
+    task: Task
     pool: str
     release: str
     declared_at: datetime
@@ -63,14 +47,14 @@ WHERE pool = %(pool)s AND retired_at IS NULL AND NOT (name = ANY(%(name)s))
 """
 
 
-def declare(tasks: Sequence[TaskRow], pool: str, release: str, newest: bool) -> Op[None]:
+def declare(tasks: Sequence[Task], pool: str, release: str, newest: bool) -> Op[None]:
     """Upsert the tasks of a pool's release, and their queues.
 
     `newest` (an install or upgrade says so, a worker's boot does not) lets them replace another release's
     words and retires the pool's tasks that are not among them. Without it another release's row is kept:
     an old worker that boots late must not undo an upgrade.
     """
-    columns = {field: [getattr(task, field) for task in tasks] for field in TaskRow._fields}
+    columns = {field: [getattr(task, field) for task in tasks] for field in Task._fields}
     yield Query(_QUEUES, {"queue": columns["queue"]})
     yield Query(_DECLARE, {**columns, "pool": pool, "release": release, "newest": newest})
     if newest:
@@ -84,4 +68,4 @@ def read() -> Op[list[CatalogRow]]:
         "SELECT name, queue, input_schema, summary, max_attempts, retry, hard_limit, soft_limit, priority, "
         "pool, release, declared_at, retired_at FROM windrow.tasks ORDER BY name"
     )
-    return [CatalogRow(TaskRow(*row[:9]), *row[9:]) for row in rows]
+    return [CatalogRow(Task(*row[:9]), *row[9:]) for row in rows]

@@ -10,6 +10,7 @@ from windrow.core.job import NewJob
 from windrow.core.states import State
 from windrow.store.accept import accept
 from windrow.store.op import Op, Query, single
+from windrow.store.settle import Ended, settle
 
 
 class Change(NamedTuple):
@@ -41,14 +42,25 @@ RETURNING j.id, hit.state, j.state, j.task, j.queue, j.priority, hit.worker
 """
 
 
-@single
-def cancel(job_ids: Sequence[str]) -> Op[list[Change]]:
+class Cancelled(NamedTuple):
+    """What a cancel did, and what it set free."""
+
+    changes: list[Change]
+    #: Jobs that the end of the cancelled ones made queued (a chord's error callback): their messages are to be sent.
+    queued: list[NewJob]
+    #: Other jobs that reached a final state with them.
+    ended: list[str]
+
+
+def cancel(job_ids: Sequence[str]) -> Op[Cancelled]:
     """scheduled, blocked, queued, retrying -> cancelled; claimed, running: asked of the worker; final: unchanged.
 
     Unknown ids are left out. The caller wakes the workers of the held ones.
     """
     rows = yield Query(_CANCEL, {"ids": list(job_ids)})
-    return [Change(row[0], State(row[1]), State(row[2]), *row[3:]) for row in rows]
+    changes = [Change(row[0], State(row[1]), State(row[2]), *row[3:]) for row in rows]
+    settled = yield from settle([Ended(c.id, c.after) for c in changes if c.after is not c.before])
+    return Cancelled(changes, settled.queued, settled.ended)
 
 
 _RETRY = """

@@ -1,0 +1,69 @@
+"""From a valid request to a job: the task is looked up, the input checked and encoded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic_core import PydanticSerializationError
+
+from windrow.api.catalog import Catalog
+from windrow.api.problems import Flaw, invalid, too_large
+from windrow.core.ids import new_id
+from windrow.core.input import JobRequest, arguments, encode, new_job
+from windrow.core.job import NewJob
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Intake:
+    """Makes jobs out of requests, or says why not."""
+
+    def __init__(self, catalog: Catalog, input_bytes: int) -> None:
+        self._catalog = catalog
+        self._input_bytes = input_bytes
+
+    async def job(self, wish: JobRequest, traceparent: str | None = None) -> NewJob:
+        """The job of a request by HTTP.
+
+        Raises UnknownTask, RetiredTask, LedgerUnavailable, and the 413 and 422 problems.
+        """
+        args, kwargs = arguments(wish.input)
+        single = not isinstance(wish.input, (dict, list))
+        return await self.job_of(wish, args, kwargs, single=single, traceparent=traceparent)
+
+    async def job_of(
+        self,
+        wish: JobRequest,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        single: bool = False,
+        traceparent: str | None = None,
+    ) -> NewJob:
+        """The job of `wish` with these arguments instead of its input."""
+        entry = await self._catalog.find(wish.task)
+        if entry.check is not None:
+            flaws = entry.check.flaws(args, kwargs, single)
+            if flaws:
+                raise invalid(flaws)
+        try:
+            text = encode(list(args), dict(kwargs))
+        except PydanticSerializationError as exc:
+            raise invalid([Flaw("/input", f"The input is not JSON: {exc}", "Pass JSON values only")]) from exc
+        # UTF-8 takes at most four bytes a character: most inputs need no second encoding to be measured.
+        if len(text) * 4 > self._input_bytes and len(text.encode()) > self._input_bytes:
+            raise too_large("The input", self._input_bytes)
+        job = new_job(wish, entry.task, new_id(), text)
+        return job if traceparent is None else _traced(job, traceparent)
+
+
+def _traced(job: NewJob, traceparent: str) -> NewJob:
+    """`job` with the W3C trace context of its request; a malformed one is dropped, as the standard says."""
+    if not _TRACEPARENT.fullmatch(traceparent):
+        return job
+    options = json.loads(job.options) if job.options else {}
+    return replace(job, options=json.dumps({**options, "traceparent": traceparent}))

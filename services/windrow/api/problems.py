@@ -1,0 +1,266 @@
+"""What HTTP answers: the only file that knows status codes; every error is an RFC 9457 problem."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fastapi import Response
+
+from windrow.core.errors import InvalidJob, RetiredTask, UnknownTask
+
+OK = 200
+CREATED = 201
+ACCEPTED = 202
+NO_CONTENT = 204
+SERVICE_UNAVAILABLE = 503
+
+MEDIA_TYPE = "application/problem+json"
+#: Seconds after which a caller may ask again.
+RETRY_AFTER_SECONDS = 2
+
+
+class Flaw(NamedTuple):
+    """One thing that is wrong with a request."""
+
+    #: JSON Pointer (RFC 6901) into the body; `?name` for a query parameter, `Name:` for a header.
+    pointer: str
+    message: str
+    fix: str = ""
+
+
+class Problem(Exception):
+    """An error answer; `slug` names its kind for programs, `detail` explains this one to people."""
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        title: str,
+        detail: str,
+        *,
+        flaws: Sequence[Flaw] = (),
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.title = title
+        self.detail = detail
+        self.flaws = tuple(flaws)
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+    def body(self, instance: str | None = None) -> dict[str, Any]:
+        """The members of the problem object; `instance` is the path that was asked."""
+        body: dict[str, Any] = {
+            "type": f"urn:windrow:problem:{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if instance is not None:
+            body["instance"] = instance
+        if self.flaws:
+            body["errors"] = [flaw._asdict() for flaw in self.flaws]
+        return body | self.extra
+
+    def response(self, instance: str) -> Response:
+        """The whole answer."""
+        # ASCII with escapes: a caller's broken text is shown back without breaking the answer.
+        content = json.dumps(self.body(instance), ensure_ascii=True, allow_nan=False)
+        return Response(content, self.status, self.headers, MEDIA_TYPE)
+
+
+def malformed(detail: str) -> Problem:
+    """The body is no JSON."""
+    fix = "Send one JSON document in UTF-8, e.g. with `curl --json`"
+    return Problem(400, "malformed", "Malformed body", detail, flaws=[Flaw("", detail, fix)])
+
+
+def bad_request(detail: str) -> Problem:
+    """The request is no HTTP that this service reads."""
+    return Problem(400, "bad-request", "Bad request", detail)
+
+
+def unauthenticated(detail: str) -> Problem:
+    """No key, or not one of ours."""
+    return Problem(
+        401,
+        "unauthenticated",
+        "An API key is needed",
+        detail,
+        headers={"WWW-Authenticate": 'Bearer realm="windrow"'},
+    )
+
+
+def missing_scope(scope: str) -> Problem:
+    """The key is good for other things."""
+    return Problem(
+        403,
+        "missing-scope",
+        "The key lacks a scope",
+        f"This request needs a key with the scope {scope!r}",
+        headers={"WWW-Authenticate": f'Bearer realm="windrow", error="insufficient_scope", scope="{scope}"'},
+        extra={"scope": scope},
+    )
+
+
+def not_found(what: str) -> Problem:
+    """There is no such thing."""
+    return Problem(404, "not-found", "Not found", what)
+
+
+def unknown_job(job_id: str) -> Problem:
+    """No job ever had that id, as far as the ledger knows."""
+    return Problem(404, "unknown-job", "Unknown job", f"There is no job with the id {job_id!r}")
+
+
+def unknown_task(error: UnknownTask) -> Problem:
+    """No release declares the task."""
+    return Problem(404, "unknown-task", "Unknown task", str(error), flaws=[_flaw(error)])
+
+
+def method_not_allowed(method: str, allow: str | None) -> Problem:
+    """The path takes other methods."""
+    return Problem(
+        405,
+        "method-not-allowed",
+        "Method not allowed",
+        f"{method} is not possible here",
+        headers={"Allow": allow} if allow else {},
+    )
+
+
+def wrong_state(state: str, wish: str, job_id: str) -> Problem:
+    """The job's state forbids it."""
+    return Problem(
+        409,
+        "wrong-state",
+        "The job's state forbids it",
+        f"A job that is {state} cannot be {wish}",
+        extra={"state": state, "job": f"/v1/jobs/{job_id}"},
+    )
+
+
+def not_finished(state: str, job_id: str) -> Problem:
+    """The result is asked for before there is one."""
+    return Problem(
+        409,
+        "not-finished",
+        "The job has not finished",
+        f"The job is {state}: ask again, or wait with the header `Prefer: wait=30`",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        extra={"state": state, "job": f"/v1/jobs/{job_id}"},
+    )
+
+
+def no_result(state: str, error: str | None, job_id: str) -> Problem:
+    """The job ended without one."""
+    return Problem(
+        409,
+        "no-result",
+        "The job has no result",
+        f"The job is {state}" + (f": {error}" if error else ""),
+        extra={"state": state, "job": f"/v1/jobs/{job_id}"},
+    )
+
+
+def taken(what: str, job_id: str, state: str) -> Problem:
+    """The unique key belongs to another job."""
+    return Problem(
+        409,
+        "unique-key-taken",
+        "Another job has the unique key",
+        what,
+        headers={"Link": f'</v1/jobs/{job_id}>; rel="related"'},
+        extra={"id": job_id, "state": state, "job": f"/v1/jobs/{job_id}"},
+    )
+
+
+def exists(what: str) -> Problem:
+    """Something with that name is there already."""
+    return Problem(409, "exists", "It exists already", what)
+
+
+def gone(job_id: str) -> Problem:
+    """The job may have existed, but it would be past retention."""
+    return Problem(
+        410, "past-retention", "Past retention", f"A job with the id {job_id!r} would be past retention"
+    )
+
+
+def too_large(what: str, limit: int) -> Problem:
+    """More bytes than are taken."""
+    fix = "Store the data elsewhere and pass where it is"
+    return Problem(
+        413, "too-large", "Too large", f"{what} is larger than {limit:,} bytes", flaws=[Flaw("", what, fix)]
+    )
+
+
+def invalid(flaws: Sequence[Flaw]) -> Problem:
+    """Well-formed, but not what the service takes."""
+    first = flaws[0]
+    where = f"{first.pointer}: " if first.pointer else ""
+    more = f" (and {len(flaws) - 1} more)" if len(flaws) > 1 else ""
+    return Problem(422, "invalid", "Invalid request", f"{where}{first.message}{more}", flaws=flaws)
+
+
+def invalid_job(error: InvalidJob) -> Problem:
+    """The problem of a request that can never be accepted as it is."""
+    if isinstance(error, RetiredTask):
+        return Problem(422, "retired-task", "Retired task", str(error), flaws=[_flaw(error)])
+    if isinstance(error, UnknownTask):
+        return unknown_task(error)
+    return invalid([_flaw(error)])
+
+
+def key_reused() -> Problem:
+    """The Idempotency-Key came with another body before."""
+    detail = "This Idempotency-Key was used with another body"
+    fix = "Use a fresh key for each new request; repeat the very same body to repeat one"
+    return Problem(
+        422,
+        "idempotency-key-reused",
+        "Idempotency-Key reused",
+        detail,
+        flaws=[Flaw("Idempotency-Key:", detail, fix)],
+    )
+
+
+def too_many_streams(limit: int) -> Problem:
+    """Every event stream is taken."""
+    return Problem(
+        429,
+        "too-many-streams",
+        "Too many event streams",
+        f"This server keeps at most {limit} event streams: wait with `Prefer: wait` instead",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def internal() -> Problem:
+    """Our fault."""
+    return Problem(500, "internal", "Internal error", "Something broke here; the log of the API says what")
+
+
+def unavailable(detail: str) -> Problem:
+    """Nothing can be kept or read at the moment: nothing was accepted and nothing was changed."""
+    return Problem(
+        SERVICE_UNAVAILABLE,
+        "unavailable",
+        "Temporarily unavailable",
+        detail,
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def generic(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Problem:
+    """Whatever else the framework refuses."""
+    return Problem(status, f"http-{status}", "Refused", detail, headers=headers)
+
+
+def _flaw(error: InvalidJob) -> Flaw:
+    return Flaw(error.field, str(error), error.fix)

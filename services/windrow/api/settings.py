@@ -1,0 +1,72 @@
+"""The settings of the HTTP door, each with its unit and its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DAY_SECONDS = 86_400.0
+MIB = 1024 * 1024
+
+
+class ApiSettings(BaseSettings):
+    """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
+
+    model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
+
+    #: libpq's `postgresql://…`; a secret, because it may hold a password.
+    database_url: SecretStr
+    redis_url: SecretStr
+    #: Where uvicorn listens; a Unix socket wins over host and port.
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=0, le=65_535)
+    api_socket: Path | None = None
+    #: Ledger connections of this process: submits share one, so few are enough.
+    api_connections: int = Field(4, ge=1, le=100)
+    #: Server-side prepared statements; off behind PgBouncer in transaction mode.
+    api_prepare: bool = True
+    #: Seconds that a request waits for the ledger before its 503.
+    api_ledger_seconds: float = Field(3.0, gt=0)
+
+    #: False switches every key check off: for a laptop, or behind a gateway that checks.
+    api_auth: bool = True
+    #: Seconds that a key that was found good is not looked up again: a revoked one works no longer than that.
+    api_key_cache_seconds: float = Field(10.0, ge=0)
+    #: Apps of this API, and those of them whose routes need no key.
+    apps: Annotated[tuple[str, ...], NoDecode] = ("parse",)
+    open_apps: Annotated[tuple[str, ...], NoDecode] = ()
+
+    #: Jobs of one INSERT, and jobs that may wait for one before new ones get a 503.
+    api_batch_max: int = Field(500, ge=1, le=5_000)
+    api_pending_max: int = Field(20_000, ge=1)
+    #: Bytes of one job's encoded input, and of a whole batch.
+    api_input_bytes: int = Field(MIB, ge=1)
+    api_batch_bytes: int = Field(32 * MIB, ge=1)
+    #: Messages per queue and priority step in Redis; the relay holds the rest back.
+    window: int = Field(2_000, ge=1)
+    #: Seconds between reads of the catalog and of the paused queues.
+    api_catalog_seconds: float = Field(5.0, gt=0)
+    #: Seconds that an Idempotency-Key is remembered.
+    api_idempotency_seconds: float = Field(DAY_SECONDS, gt=0)
+
+    #: Seconds: the longest `Prefer: wait`, under the idle time-outs of usual proxies.
+    api_wait_seconds: float = Field(50.0, ge=0)
+    #: Seconds between looks at the ledger while somebody waits: a lost wake-up costs that much.
+    api_reread_seconds: float = Field(2.0, gt=0)
+    #: Event streams at the same time, and seconds between the comments that keep one open.
+    api_streams_max: int = Field(500, ge=0)
+    api_heartbeat_seconds: float = Field(15.0, gt=0)
+    #: Seconds after which a finished job may be gone: a UUIDv7 that is older is answered with 410.
+    retention_seconds: float = Field(30 * DAY_SECONDS, gt=0)
+    #: Seconds that a stopping server gives its open requests.
+    api_drain_seconds: float = Field(20.0, ge=0)
+
+    @field_validator("apps", "open_apps", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value

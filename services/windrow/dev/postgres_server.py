@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 
 from windrow.dev.errors import ServerFailed
@@ -115,6 +114,8 @@ class PostgresServer(Server):
 
         A pid file alone proves nothing: in a fresh container the same number is soon somebody else.
         """
+        import psutil  # comes with the embedded server, and without it nobody gets here
+
         pid_file = self._data / "postmaster.pid"
         try:
             leftover = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
@@ -158,6 +159,8 @@ class PostgresServer(Server):
             return False
 
     def _pids(self) -> list[int]:
+        import psutil
+
         # Each backend leads a session of its own, so the group of the first process is not the server.
         if not super()._pids():
             return []

@@ -1,0 +1,1 @@
+"""`windrow …`: one program, a sub-command a door."""

@@ -1,0 +1,51 @@
+"""Where everything answers, settled before the first part starts; and the environment that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """URLs of the servers and parts; None for what does not run."""
+
+    database_url: str
+    redis_url: str
+    api_host: str
+    api_port: int
+    flower_port: int | None
+    source_port: int | None
+
+    @property
+    def api_url(self) -> str:
+        # "All interfaces" is a place to listen, not to call.
+        host = "127.0.0.1" if self.api_host in ("0.0.0.0", "::") else self.api_host
+        return f"http://{host}:{self.api_port}"
+
+    @property
+    def flower_url(self) -> str | None:
+        return f"http://127.0.0.1:{self.flower_port}" if self.flower_port else None
+
+    @property
+    def source_url(self) -> str | None:
+        """The template of the pages that the parse app reads."""
+        return f"http://127.0.0.1:{self.source_port}/{{id}}" if self.source_port else None
+
+    def environment(self, inherited: Mapping[str, str], apps: str) -> dict[str, str]:
+        """What each part gets: `inherited`, with our addresses."""
+        env = {
+            "WINDROW_POOL": "default",
+            # Only this machine can call: what an app offers to everybody needs no key here.
+            "WINDROW_OPEN_APPS": apps,
+            **inherited,
+            "PYTHONUNBUFFERED": "1",
+            "WINDROW_APPS": apps,
+            "WINDROW_DATABASE_URL": self.database_url,
+            "WINDROW_REDIS_URL": self.redis_url,
+            "WINDROW_API_HOST": self.api_host,
+            "WINDROW_API_PORT": str(self.api_port),
+        }
+        if self.source_url:
+            env["WINDROW_PARSE_SOURCE"] = self.source_url
+        return env

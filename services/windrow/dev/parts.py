@@ -1,0 +1,57 @@
+"""The parts that `windrow up` runs, and when each is ready."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from windrow.dev.addresses import Addresses
+from windrow.dev.part import Part
+from windrow.dev.ready import Answers, Says
+
+#: Workers and beat finish first, while the API still answers for them.
+WORKING, ANSWERING = 2, 1
+
+#: Stock Celery's own words, at its default log level.
+WORKER_READY = r"\bready\b"
+BEAT_READY = r"(?i)beat.*(start|ready)"
+
+
+def door(name: str, *args: str) -> tuple[str, ...]:
+    """The command line of `windrow <name>`, by the Python that runs now."""
+    return (sys.executable, "-m", "windrow.cli", name, *args)
+
+
+def parts(addresses: Addresses, env: Mapping[str, str], drain_seconds: float) -> list[Part]:
+    """API, worker and beat; Flower and the parse app's source when they have a port."""
+    found = [
+        Part("api", door("api"), env, lambda: Answers(f"{addresses.api_url}/readyz"), ANSWERING),
+        Part("worker", door("worker"), env, lambda: Says(WORKER_READY), WORKING, drain_seconds),
+        Part("beat", door("beat"), env, lambda: Says(BEAT_READY), WORKING, drain_seconds),
+    ]
+    if addresses.flower_port:
+        found.append(_flower(addresses, env))
+    if addresses.source_port:
+        command = (
+            sys.executable,
+            "-m",
+            "windrow_apps.parse.pydoc_source",
+            "--port",
+            str(addresses.source_port),
+        )
+        found.append(Part("source", command, env, lambda: Says("^http://"), ANSWERING))
+    return found
+
+
+def _flower(addresses: Addresses, env: Mapping[str, str]) -> Part:
+    flower_env = {
+        **env,
+        # Celery and Flower read these; on the command line everybody could.
+        "CELERY_BROKER_URL": addresses.redis_url,
+        "FLOWER_ADDRESS": "127.0.0.1",
+        "FLOWER_PORT": str(addresses.flower_port),
+    }
+    command = (sys.executable, "-m", "celery", "flower")
+    return Part(
+        "flower", command, flower_env, lambda: Answers(f"{addresses.flower_url}/healthcheck"), ANSWERING
+    )

@@ -1,0 +1,89 @@
+"""The `windrow` program: its sub-commands, and what it says when one is not there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+
+import psycopg
+import pytest
+
+from tests.support.databases import Databases
+from windrow.cli.doors import Door
+
+PROGRAM = [sys.executable, "-m", "windrow.cli"]
+
+
+def run(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *argv], capture_output=True, text=True, timeout=50, env=env or None)
+
+
+def test_the_version_is_the_packages_own() -> None:
+    ran = run("--version")
+    assert (ran.returncode, ran.stdout) == (0, f"windrow {metadata.version('windrow')}\n")
+
+
+def test_a_misspelt_sub_command_is_refused_by_name() -> None:
+    ran = run("wroker")
+    assert ran.returncode == 2
+    assert "wroker" in ran.stderr
+
+
+def test_no_arguments_list_every_sub_command() -> None:
+    ran = run()
+    for name in ("api", "worker", "beat", "exporter", "migrate", "up", "down", "keys", "jobs", "catalog"):
+        assert name in ran.stdout + ran.stderr
+
+
+def test_a_door_gets_the_arguments_after_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    door = Door("echo", "", "tests.support.echo_door")
+    assert door.run(["--queues", "a,b"]) == 7
+    assert json.loads(capsys.readouterr().out) == ["--queues", "a,b"]
+
+
+def test_a_door_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Door("scaler", "", "windrow.no_such_door.main").run([]) == 2
+    assert capsys.readouterr().err == "windrow: `windrow scaler` is not in this installation\n"
+
+
+def test_a_door_that_lacks_a_package_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    assert Door("needy", "", "tests.support.needy_door").run([]) == 2
+    assert "the package 'no_such_package' is missing" in capsys.readouterr().err
+
+
+def test_a_door_imports_no_other_door_and_no_terminal_library() -> None:
+    code = """
+import sys
+from windrow.cli.main import main
+sys.argv = ["windrow", "migrate", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+rooms = ("api", "worker", "beat", "exporter", "dev")
+print([name for name in sys.modules if name.startswith(tuple(f"windrow.{room}" for room in rooms))], file=sys.stderr)
+print([name for name in ("typer", "rich") if name in sys.modules], file=sys.stderr)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
+    assert ran.stderr == "[]\n[]\n"
+
+
+def test_migrate_makes_the_schema_and_may_run_again(databases: Databases) -> None:
+    url = databases.create(migrated=False)
+    for _ in range(2):
+        ran = run("migrate", "-o", "json", WINDROW_DATABASE_URL=url)
+        assert ran.returncode == 0, ran.stderr
+        assert json.loads(ran.stdout)["revision"]
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT to_regclass('windrow.jobs')").fetchone() != (None,)
+    databases.drop(url)
+
+
+def test_migrate_without_a_server_fails_with_the_reason_and_without_the_password() -> None:
+    ran = run("migrate", WINDROW_DATABASE_URL="postgresql://windrow:secret@127.0.0.1:1/windrow")
+    assert ran.returncode == 1
+    assert "refused" in ran.stderr
+    assert "secret" not in ran.stderr
+    assert "Traceback" not in ran.stderr

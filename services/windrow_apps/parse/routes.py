@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, Query, Response, status
 from fastapi.exceptions import RequestValidationError
 
 from windrow.apps import Jobs
+from windrow_apps.parse.errors import InvalidRange
+from windrow_apps.parse.page_range import MAX_ID, page_range
 from windrow_apps.parse.replies import Started, Status, describe, unknown
 from windrow_apps.parse.settings import settings
 
 TASK = "parse.pages"
-#: A page id fits PostgreSQL's bigint and JSON's safe integers.
-MAX_ID = 10**12
 MAX_TASK_ID_CHARACTERS = 155
 
 PageId = Annotated[int, Query(ge=1, le=MAX_ID)]
@@ -26,7 +26,10 @@ def router(jobs: Jobs) -> APIRouter:
     @routes.post("", status_code=status.HTTP_202_ACCEPTED)
     async def start(start_id: PageId, end_id: PageId, response: Response) -> Started:
         """Parse the pages `start_id` to `end_id`, both included, as a job."""
-        _check_range(start_id, end_id, max_pages)
+        try:
+            page_range(start_id, end_id, max_pages)
+        except InvalidRange as error:
+            raise _invalid(error.field, error.message, end_id) from None
         job = await jobs.submit(TASK, kwargs={"start_id": start_id, "end_id": end_id})
         response.headers["Location"] = f"{routes.prefix}/status/{job.id}"
         return Started(task_id=job.id)
@@ -46,15 +49,6 @@ def router(jobs: Jobs) -> APIRouter:
         return describe(job)
 
     return routes
-
-
-def _check_range(start_id: int, end_id: int, max_pages: int) -> None:
-    if start_id > end_id:
-        raise _invalid("end_id", f"end_id must not be less than start_id ({start_id})", end_id)
-    count = end_id - start_id + 1
-    if count > max_pages:
-        message = f"{count} pages are too many for one job: at most {max_pages}"
-        raise _invalid("end_id", message, end_id)
 
 
 def _invalid(field: str, message: str, value: Any) -> RequestValidationError:

@@ -7,6 +7,7 @@ import psycopg
 from celery import Task, shared_task
 
 from windrow_apps.parse.errors import SourceUnavailable
+from windrow_apps.parse.page_range import page_range
 from windrow_apps.parse.run import parse_range
 from windrow_apps.parse.settings import settings
 
@@ -30,5 +31,6 @@ def pages(self: "Task[..., Any]", start_id: int, end_id: int) -> dict[str, int]:
         meta = {"current": current, "total": total, "status": f"{current} of {total} pages"}
         self.update_state(state="PROGRESS", meta=meta)
 
-    ids = range(start_id, end_id + 1)
-    return asdict(parse_range(self.request.id, ids, settings(), report))
+    current_settings = settings()
+    ids = page_range(start_id, end_id, current_settings.max_pages)
+    return asdict(parse_range(self.request.id, ids, current_settings, report))

@@ -13,7 +13,7 @@ from kombu.utils.json import loads
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from windrow.broker.feed import Feed
-from windrow.broker.intake import Intake
+from windrow.broker.intake import Holding, Intake
 from windrow.broker.keys import list_name, wake_key
 from windrow.broker.publish import WAKE_TOKENS
 from windrow.broker.qos import QoS
@@ -108,53 +108,66 @@ class WindrowChannel:
         if not self.our_queues:
             super()._brpop_start(timeout)  # type: ignore[misc]
             return
-        if self.feed.more:
-            self.feed.take()
-            if not self.qos.can_consume():
-                return
         wake = [wake_key(queue) for queue in self.our_queues]
+        self._brpop_sent_at, self._waits_on = monotonic(), frozenset(wake)
+        if self.feed.more and self.feed.ask():
+            self._in_poll = self.client.connection
+            return
         queues = self._queue_cycle.consume(len(self.stock_queues))
         lists = [self._q_for_pri(queue, pri) for pri in self.priority_steps for queue in queues]
         # BRPOP serves its first key that has something: let neither kind starve the other.
         keys = lists + wake if self.feed.takes % 2 else wake + lists
-        connection = self.client.connection
-        self._in_poll, self._brpop_sent_at, self._waits_on = connection, monotonic(), frozenset(wake)
-        connection.send_command("BRPOP", *keys, timeout or self.brpop_timeout or 0)
+        self._in_poll = self.client.connection
+        self._in_poll.send_command("BRPOP", *keys, timeout or self.brpop_timeout or 0)
 
     def _brpop_read(self: Any, **options: Any) -> bool:
         tokens = self._waits_on
         if not tokens:
             return bool(super()._brpop_read(**options))  # type: ignore[misc]
+        taken, reply = [], None
         try:
-            reply = self.client.parse_response(self.client.connection, "BRPOP", **options)
+            if self.feed.asked:
+                taken = self.feed.receive()
+            else:
+                reply = self.client.parse_response(self.client.connection, "BRPOP", **options)
+                taken = self._after_wait(reply, tokens)
         except self.connection_errors:
             self.client.connection.disconnect()
             raise
         finally:
             self._in_poll, self._waits_on = None, frozenset()
             self._flush_brpop_reauth()
-        key = reply[0].decode() if reply else ""
-        if key and key not in tokens:
-            queue = key.rsplit(self.sep, 1)[0]
+        if taken:
+            self.feed.deliver(taken)
+        elif reply and reply[0].decode() not in tokens:
+            queue = reply[0].decode().rsplit(self.sep, 1)[0]
             self._queue_cycle.rotate(queue)
             self.connection._deliver(loads(reply[1].decode()), queue)
-            return True
+        else:
+            raise Empty()
+        return True
+
+    def _after_wait(self: Any, reply: Any, tokens: frozenset[str]) -> list[tuple[str, Holding]]:
+        """What a token, or a second without one, leads to."""
+        key = reply[0].decode() if reply else ""
+        if key and key not in tokens:
+            return []
         if self._closing or not self.our_queues or not self.qos.can_consume():
             self.feed.pass_on(key)
-        elif self.feed.take():
-            return True
-        raise Empty()
+            return []
+        return self.feed.receive() if self.feed.ask() else []
 
     def close(self: Any) -> None:
         if self.closed:
             return
-        if self._waits_on:
-            if self._in_poll and not self.stock_queues:
-                # Only a token can be lost with it; do not wait for the reply.
-                self._in_poll.disconnect()
-            self._waits_on = frozenset() if not self._in_poll else self._waits_on
         if self.feed is not None:
+            asked = self.feed.asked
             self.feed.close()
+            if self._in_poll and self._waits_on and not self.stock_queues:
+                # Only a token can be lost with it; do not wait for the reply.
+                self._in_poll, connection = None, self._in_poll
+                if not asked:
+                    connection.disconnect()
         try:
             super().close()  # type: ignore[misc]
         except Exception:

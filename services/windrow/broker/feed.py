@@ -12,15 +12,12 @@ from windrow.broker import unacked
 from windrow.broker.call import Call
 from windrow.broker.delivery import deliverable
 from windrow.broker.intake import Holding, Intake, as_settlement
-from windrow.broker.take import take
+from windrow.broker.take import Taken, take
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: Ended holds are sent when so many wait, with the next take, or after FLUSH_SECONDS.
-FLUSH_COUNT = 64
-FLUSH_SECONDS = 0.01
-#: Between two attempts to send them while Redis refuses.
+#: Between two attempts to send ended holds while Redis refuses.
 REFUSED_SECONDS = 1.0
 #: How often to look into the lists of stock producers, who push no wake tokens.
 LOOK_SECONDS = 1.0
@@ -38,85 +35,67 @@ class Feed:
         self._agrees = False
         self._looked_at = 0.0
         self._flush_at = 0.0
+        self._asked: tuple[Call[Taken], list[tuple[str, str, str]]] | None = None
 
     def look(self) -> None:
         """Take once before waiting."""
         self.more = True
 
-    def take(self) -> int:
-        """Take what the budget allows and deliver it; returns how many. The connection must be idle."""
+    def ask(self) -> bool:
+        """Send a take on the connection that otherwise waits; False when there is nothing to ask for."""
         budget = self.channel.qos.budget()
         if budget.paused:
-            return 0
+            return False
         if not self._agrees:
             self._agree()
         now = monotonic()
         foreign = now - self._looked_at >= LOOK_SECONDS
+        self._looked_at = now if foreign else self._looked_at
         pending = self.intake.take_pending()
         settlement = as_settlement(pending)
         try:
             if settlement.refused or settlement.returned:
                 self._run(unacked.settle(self.intake.pool, settlement))
                 pending, settlement = [], unacked.Settlement()
-            taken = self._run(take(self.intake, self._queues(), budget, settlement.done, foreign))
+            call = take(self.intake, self._queues(), budget, settlement.done, foreign)
+            self._asked = (call, pending)
+            self.channel.client.connection.send_command(*call.by_sha())
         except BaseException:
-            self.intake.put_pending(pending)
-            # Messages may have been taken whose names never arrived.
-            self._agrees = False
+            self._failed(pending)
             raise
         self.takes += 1
-        self._looked_at = now if foreign else self._looked_at
-        self.more = taken.more
+        return True
+
+    @property
+    def asked(self) -> bool:
+        """Whether the reply to a take is under way."""
+        return self._asked is not None
+
+    def receive(self) -> list[tuple[str, Holding]]:
+        """Read the reply to `ask`: the messages, held, to `deliver` or to give back."""
+        assert self._asked is not None
+        (call, pending), self._asked = self._asked, None
+        connection = self.channel.client.connection
+        try:
+            try:
+                taken = call.read(connection.read_response())
+            except NoScriptError:
+                connection.send_command(*call.by_text())
+                taken = call.read(connection.read_response())
+        except BaseException:
+            self._failed(pending)
+            raise
+        self.more = taken.more or taken.more_foreign
+        if taken.more_foreign:
+            self._looked_at = 0.0
         if taken.slow:
             self.channel.qos.saw_slow()
-        self._deliver(taken.messages)
-        return len(taken.messages)
-
-    def pass_on(self, wake_key: str) -> None:
-        """There is no room: let another worker have the token, and look as soon as there is room again."""
-        self.more = True
-        if wake_key:
-            with self.channel.conn_or_acquire() as client:
-                client.lpush(wake_key, "1")
-
-    def tick(self) -> None:
-        """Send ended holds when it is time to; called every turn of the event loop."""
-        pending = self.intake.pending
-        if not pending:
-            self._flush_at = 0.0
-            return
-        now = monotonic()
-        if not self._flush_at:
-            self._flush_at = now + FLUSH_SECONDS
-            self.channel.connection.cycle.turn_in(FLUSH_SECONDS)
-        elif now >= self._flush_at or (pending >= FLUSH_COUNT and self._flush_at - now <= FLUSH_SECONDS):
-            self._flush_at = 0.0
-            try:
-                self.intake.flush(self._run_aside)
-            except (RedisError, OSError) as exc:
-                # Whether the connection is lost shows on the one that waits; these can be sent later.
-                logger.debug("could not settle %d messages yet: %s", pending, exc)
-                self._flush_at = now + REFUSED_SECONDS
-
-    def close(self) -> None:
-        """Send ended holds if that is likely to work; they keep until the next channel."""
-        client = self.channel.__dict__.get("client")
-        connected = getattr(getattr(client, "connection", None), "_sock", None) is not None
-        if self.takes and connected:
-            try:
-                self.intake.flush(self._run_aside)
-            except (RedisError, OSError) as exc:
-                logger.debug("could not settle while closing: %s", exc)
-
-    def _queues(self) -> tuple[str, ...]:
-        # Within a step each queue comes first in turn.
-        queues: tuple[str, ...] = self.channel.our_queues
-        turn = self.takes % len(queues)
-        return queues[turn:] + queues[:turn]
-
-    def _deliver(self, messages: list[tuple[str, Holding]]) -> None:
-        for tag, holding in messages:
+        for tag, holding in taken.messages:
             self.intake.hold(tag, holding)
+        return taken.messages
+
+    def deliver(self, messages: list[tuple[str, Holding]]) -> None:
+        """Hand them to the consumers; what comes after one that raises goes back."""
         callbacks = self.channel.connection._callbacks
         delivered = 0
         try:
@@ -137,6 +116,44 @@ class Feed:
             if delivered < len(messages):
                 self.intake.give_back(tag for tag, _ in messages[delivered:])
 
+    def pass_on(self, wake_key: str) -> None:
+        """There is no room: let another worker have the token, and look as soon as there is room again."""
+        self.more = True
+        if wake_key:
+            with self.channel.conn_or_acquire() as client:
+                client.lpush(wake_key, "1")
+
+    def tick(self) -> None:
+        """Send ended holds that went with no take; called every turn of the event loop, after the takes."""
+        if not self.asked and not self.channel._in_poll:
+            # Without room nobody waits for tokens: look first when there is room again.
+            self.more = True
+        if self.intake.pending and monotonic() >= self._flush_at:
+            try:
+                self.intake.flush(self._run_aside)
+            except (RedisError, OSError) as exc:
+                # Whether the connection is lost shows on the one that waits; these can be sent later.
+                logger.debug("could not settle %d messages yet: %s", self.intake.pending, exc)
+                self._flush_at = monotonic() + REFUSED_SECONDS
+
+    def close(self) -> None:
+        """Send ended holds if that is likely to work; they keep until the next channel."""
+        client = self.channel.__dict__.get("client")
+        connected = getattr(getattr(client, "connection", None), "_sock", None) is not None
+        if self.takes and connected:
+            try:
+                if self.asked:
+                    self.intake.give_back([tag for tag, _ in self.receive()])
+                self.intake.flush(self._run_aside)
+            except (RedisError, OSError) as exc:
+                logger.debug("could not settle while closing: %s", exc)
+
+    def _queues(self) -> tuple[str, ...]:
+        # Within a step each queue comes first in turn.
+        queues: tuple[str, ...] = self.channel.our_queues
+        turn = self.takes % len(queues)
+        return queues[turn:] + queues[:turn]
+
     def _agree(self) -> None:
         """Make the unacked hash and the intake tell the same after a connection or Redis itself was lost."""
         intake = self.intake
@@ -151,6 +168,12 @@ class Feed:
             values = {tag: (holding.list_name, holding.payload) for tag, holding in lost.items()}
             self._run(unacked.register(intake.pool, values))
         self._agrees = True
+
+    def _failed(self, pending: list[tuple[str, str, str]]) -> None:
+        self._asked = None
+        self.intake.put_pending(pending)
+        # Messages may have been taken whose names never arrived.
+        self._agrees = False
 
     def _run(self, call: Call[T]) -> T:
         """Run `call` on the connection that otherwise waits."""

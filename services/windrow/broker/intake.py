@@ -63,6 +63,10 @@ class Intake:
     def __repr__(self) -> str:
         return f"<Intake {self.worker} of {self.pool}: {len(self._held)} held>"
 
+    def __json__(self) -> str:
+        # Celery shows transport options in `inspect stats`.
+        return repr(self)
+
     # For the worker door.
 
     def rearm(self) -> None:

@@ -43,7 +43,7 @@ def is_compact(payload: bytes) -> bool:
 
 def decode(payload: bytes, queue: str, step: int = 0) -> Message:
     """Read a compact payload that lay in the list of `queue` for `step`; ValueError when it is not one."""
-    fields: Any = json.loads(payload)
+    fields: Any = json.loads(payload.decode())
     try:
         job_id, task = fields["id"], fields["task"]
     except (KeyError, TypeError) as exc:
@@ -55,7 +55,7 @@ def decode(payload: bytes, queue: str, step: int = 0) -> Message:
 
 def decode_foreign(payload: bytes) -> dict[str, Any]:
     """Read a full kombu message; ValueError when it has not the parts that kombu needs."""
-    fields: Any = json.loads(payload)
+    fields: Any = json.loads(payload.decode())
     if not isinstance(fields, dict) or "body" not in fields:
         raise ValueError(f"neither a compact nor a Celery message: {payload[:200]!r}")
     properties = fields.get("properties")

@@ -19,36 +19,22 @@ class Poller(_Poller):
     #: The hub, once there is one.
     loop: Any = None
 
-    def turn_in(self, seconds: float) -> None:
-        """Have the event loop turn in `seconds` at the latest; only from its own thread."""
-        if self.loop is not None:
-            self.loop.call_later(seconds, _nothing)
-
     def turn_now(self) -> None:
         """Have the event loop turn; from any thread."""
         if self.loop is not None:
             self.loop.call_soon(_nothing)
 
     def on_poll_start(self) -> None:
-        for channel in self._channels:
-            if channel.feed is not None:
-                channel.feed.tick()
         super().on_poll_start()
+        for channel in self._channels:
+            if channel.feed is not None and channel.feed.takes:
+                channel.feed.tick()
 
     def on_readable(self, fileno: int) -> Any:
         channel, kind = self._fd_to_chan.get(fileno, (None, ""))
         if kind == "BRPOP" and channel.waits_for_tokens():
             return channel.handlers[kind]()
         return super().on_readable(fileno)
-
-    def get(self, callback: Any, timeout: float | None = None) -> Any:
-        # drain_events() without a hub: what a take delivers before polling counts as an event.
-        feeds = [channel.feed for channel in self._channels if channel.feed is not None]
-        before = sum(feed.takes for feed in feeds)
-        self.on_poll_start()
-        if sum(feed.takes for feed in feeds) > before:
-            return None
-        return super().get(callback, timeout)
 
     def _pause_brpop(self, channel: Any, fileno: int) -> None:
         # A worker without room must pass a token on, not sit on it.

@@ -21,6 +21,8 @@ class Taken(NamedTuple):
     messages: list[tuple[str, Holding]]
     #: Whether messages remain in the lists.
     more: bool
+    #: The same for the lists of stock producers, if those were looked into.
+    more_foreign: bool
     #: Whether it stopped at a message that may not be claimed ahead.
     slow: bool
 
@@ -54,8 +56,8 @@ def take(
     def read(reply: list[Any]) -> Taken:
         messages = [
             (f"{intake.prefix}{first + n}", Holding(keys[key - 1], payload, not is_compact(payload)))
-            for n, (key, payload) in enumerate(zip(reply[2::2], reply[3::2], strict=True))
+            for n, (key, payload) in enumerate(zip(reply[3::2], reply[4::2], strict=True))
         ]
-        return Taken(messages, bool(reply[0]), bool(reply[1]))
+        return Taken(messages, bool(reply[0]), bool(reply[1]), bool(reply[2]))
 
     return Call("take", keys, args, read)

@@ -4,8 +4,8 @@
 -- ARGV: tag prefix, first sequence number, free, ahead, number of queues,
 --       number of settled tags, the tags, then the tasks that may be claimed ahead.
 -- Takes `free` messages whatever they are, then `ahead` more while their task is fast; a message marked
--- alone only as the first and only one. Returns { more waits?, stopped at a slow one?, then list index and
--- payload of each message }; the k-th message has the k-th sequence number.
+-- alone only as the first and only one. Returns { more waits in the queues?, more in the other lists?, stopped
+-- at a slow one?, then list index and payload of each message }; the k-th has the k-th sequence number.
 local unacked, index = KEYS[1], KEYS[2]
 local prefix, seq = ARGV[1], tonumber(ARGV[2])
 local free, ahead, queues = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -25,7 +25,7 @@ end
 for key = 3 + queues * 5, #KEYS do order[#order + 1] = key end
 
 local now = redis.call('TIME')[1]
-local reply, taken, stopped, slow = { 0, 0 }, 0, false, 0
+local reply, taken, stopped = { 0, 0, 0 }, 0, false
 for _, key in ipairs(order) do
   local want = free + ahead - taken
   if want <= 0 or stopped then break end
@@ -38,7 +38,7 @@ for _, key in ipairs(order) do
     if alone and taken > 0 then stopped = true break end
     if taken >= free then
       local task = compact and not alone and string.match(payload, '"task":"(.-)"')
-      if not (task and fast[task]) then stopped = true slow = 1 break end
+      if not (task and fast[task]) then stopped = true reply[3] = 1 break end
     end
     local tag = prefix .. string.format('%.0f', seq + taken)
     taken = taken + 1
@@ -70,5 +70,7 @@ for queue = 0, queues - 1 do
     redis.call('DEL', wake)
   end
 end
-reply[2] = slow
+for key = 3 + queues * 5, #KEYS do
+  if redis.call('EXISTS', KEYS[key]) == 1 then reply[2] = 1 end
+end
 return reply

@@ -7,6 +7,7 @@ WindrowError
  ├─ UnknownJob            no such job
  ├─ JobConflict           the job's state forbids it, or a key is taken
  ├─ LedgerUnavailable     Postgres did not answer: nothing was accepted
+ ├─ WorkerLost            a worker vanished while it ran the job
  └─ JobCancelled          raised inside a task whose job was cancelled
 """
 
@@ -48,6 +49,10 @@ class JobConflict(WindrowError):
 
 class LedgerUnavailable(WindrowError):
     """Postgres did not answer in time: nothing was accepted and nothing was changed."""
+
+
+class WorkerLost(WindrowError):
+    """A worker vanished while it ran the job; what a failed job's waiter is told, nothing raises it itself."""
 
 
 class JobCancelled(BaseException):

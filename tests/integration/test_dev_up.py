@@ -148,12 +148,22 @@ def test_a_server_that_dies_is_started_again_at_the_same_address(ups: Ups, serve
     assert (ups.state().database_url, ups.state().redis_url) == (before.database_url, before.redis_url)
 
 
-def test_a_worker_that_does_not_drain_is_killed_and_so_are_its_children(ups: Ups) -> None:
+def test_a_worker_that_does_not_drain_gives_its_work_back(ups: Ups) -> None:
     up = ups.start(STAND_IN_DEAF="worker", WINDROW_UP_DRAIN_SECONDS="1")
+    up.send(signal.SIGTERM)
+    assert up.wait(30)
+    up.reap()
+    assert "worker gave back" in up.log()
+    assert "killed" not in up.log()
+
+
+def test_a_worker_that_is_stuck_is_killed_and_so_are_its_children(ups: Ups) -> None:
+    up = ups.start(STAND_IN_DEAF="worker", STAND_IN_STUCK="worker", WINDROW_UP_DRAIN_SECONDS="1")
     processes = everything(up)
     up.send(signal.SIGTERM)
-    up.expect("worker did not end within 1 s: killed")
     assert up.wait(30)
+    up.reap()
+    assert re.search("worker gave back(.|\n)*worker did not end within . s: killed", up.log())
     assert up.returncode == 0
     assert_gone(processes)
 

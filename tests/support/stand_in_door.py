@@ -1,7 +1,7 @@
 """A door that is none: it starts, answers, drains and misbehaves on request, for tests of the supervisor.
 
 `stand_in_door.py <name>`; in the environment STAND_IN_DIES names one that ends at once, STAND_IN_DEAF one that ignores
-SIGTERM.
+SIGTERM, STAND_IN_STUCK one that ignores SIGQUIT too.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ def main() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
 
+    def quit(number: int, frame: FrameType | None) -> None:
+        say(f"{name} gave back")
+        if os.environ.get("STAND_IN_STUCK") != name:
+            stopped.set()
+
+    signal.signal(signal.SIGQUIT, quit)
     signal.signal(signal.SIGTERM, signal.SIG_IGN if os.environ.get("STAND_IN_DEAF") == name else stop)
     # A child of its own, as a worker has: it must be gone too.
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])

@@ -31,7 +31,15 @@ def stand_ins(addresses: Addresses, env: Mapping[str, str], drain_seconds: float
             ANSWERING,
         ),
         *(
-            Part(name, (sys.executable, DOOR, name), env, lambda: Says("is ready"), WORKING, drain_seconds)
+            Part(
+                name,
+                (sys.executable, DOOR, name),
+                env,
+                lambda: Says("is ready"),
+                WORKING,
+                drain_seconds,
+                gives_back=True,
+            )
             for name in ("worker", "beat")
         ),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from signal import SIGTERM
+from signal import SIGQUIT, SIGTERM
 
 from windrow.dev.backoff import Backoff
 from windrow.dev.child import Child, Sink
@@ -25,8 +25,10 @@ class Part:
     ready: Callable[[], Ready]
     #: At the end higher ones are stopped first, equal ones together.
     stop_order: int = 0
-    #: Seconds from SIGTERM to SIGKILL.
+    #: Seconds after SIGTERM in which it may finish what it does.
     drain_seconds: float = 5.0
+    #: Does it give its work back when asked with SIGQUIT at the end of the drain?
+    gives_back: bool = False
 
 
 class KeptPart:
@@ -41,6 +43,7 @@ class KeptPart:
         self._backoff = Backoff()
         self._started_at = 0.0
         self._start_at: float | None = None
+        self._asked_to_give_back = False
 
     @property
     def pid(self) -> int:
@@ -90,6 +93,14 @@ class KeptPart:
         self._start_at = None
         if self.child is not None and self.child.returncode is None:
             self.child.send(SIGTERM)
+
+    def ask_to_give_back(self) -> bool:
+        """SIGQUIT, the first time that this is called for a part that knows it; True when it was sent."""
+        if not self.part.gives_back or self._asked_to_give_back or self.child is None:
+            return False
+        self._asked_to_give_back = True
+        self.child.send(SIGQUIT)
+        return True
 
     def kill(self) -> None:
         """SIGKILL whatever is left of it."""

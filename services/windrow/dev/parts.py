@@ -26,7 +26,9 @@ def parts(addresses: Addresses, env: Mapping[str, str], drain_seconds: float) ->
     """API, worker and beat; Flower and the parse app's source when they have a port."""
     found = [
         Part("api", door("api"), env, lambda: Answers(f"{addresses.api_url}/readyz"), ANSWERING),
-        Part("worker", door("worker"), env, lambda: Says(WORKER_READY), WORKING, drain_seconds),
+        Part(
+            "worker", door("worker"), env, lambda: Says(WORKER_READY), WORKING, drain_seconds, gives_back=True
+        ),
         Part("beat", door("beat"), env, lambda: Says(BEAT_READY), WORKING, drain_seconds),
     ]
     if addresses.flower_port:

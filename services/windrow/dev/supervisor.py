@@ -11,6 +11,8 @@ from windrow.dev.guard import Guard
 from windrow.dev.part import KeptPart, Part
 
 POLL_SECONDS = 0.05
+#: Between SIGQUIT, which hands running jobs back to the ledger, and SIGKILL, which leaves them to the rescue.
+GIVE_BACK_SECONDS = 5.0
 
 
 class Supervisor:
@@ -56,7 +58,10 @@ class Supervisor:
             self._tell(kept)
 
     def stop(self, hurry: Callable[[], bool]) -> None:
-        """End all by stop order: SIGTERM, its drain time, SIGKILL; at once when `hurry()`."""
+        """End all by stop order: SIGTERM, the drain, SIGQUIT for who gives work back, SIGKILL.
+
+        `hurry()` leaves out the drain.
+        """
         for order in sorted({kept.part.stop_order for kept in self._kept}, reverse=True):
             self._stop_together([kept for kept in self._kept if kept.part.stop_order == order], hurry)
 
@@ -67,11 +72,18 @@ class Supervisor:
         for kept in group:
             kept.ask_to_stop()
         began = time.monotonic()
+        patience = {kept.part.name: kept.part.drain_seconds for kept in group}
         while running := [kept for kept in running if kept.pid]:
             waited = time.monotonic() - began
             for kept in running:
-                if hurry() or waited > kept.part.drain_seconds:
-                    self._say(f"{kept.part.name} did not end within {waited:.0f} s: killed")
+                name = kept.part.name
+                if waited <= patience[name] and not (hurry() and patience[name] == kept.part.drain_seconds):
+                    continue
+                if kept.ask_to_give_back():
+                    self._say(f"{name} did not end within {waited:.0f} s: it gives its work back")
+                    patience[name] = waited + GIVE_BACK_SECONDS
+                else:
+                    self._say(f"{name} did not end within {waited:.0f} s: killed")
                     kept.kill()
             time.sleep(POLL_SECONDS)
         for kept in group:

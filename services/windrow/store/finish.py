@@ -156,6 +156,7 @@ def is_plain(outcome: Outcome) -> bool:
     """Whether `finish_plain` can save it."""
     return not (
         outcome.jobs
+        or outcome.failed
         or outcome.chords
         or outcome.parts
         or outcome.failed
@@ -164,5 +165,3 @@ def is_plain(outcome: Outcome) -> bool:
         or outcome.input is not None
         or outcome.options is not None
     )
-
-

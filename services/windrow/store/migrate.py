@@ -28,7 +28,7 @@ def head() -> str:
 def migrate(database_url: str, connect_timeout: int = 10) -> str:
     """Apply what is missing in one transaction and return the revision reached.
 
-    `database_url` is libpq's `postgresql://…`. Raises sqlalchemy.exc.OperationalError when the server cannot be reached.
+    `database_url` is libpq's `postgresql://…`. Raises sqlalchemy.exc.OperationalError when no server answers.
     """
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     engine = create_engine(

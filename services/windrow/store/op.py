@@ -6,7 +6,8 @@ no I/O itself: `ledger.py` drives it on a blocking connection, `async_ledger.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ class Query(NamedTuple):
     """One statement with its parameters, in psycopg's `%(name)s` style."""
 
     sql: str
-    params: dict[str, Any] = {}
+    params: Mapping[str, Any] = MappingProxyType({})
 
 
 Op = Generator[Query, Sequence[Row], T]

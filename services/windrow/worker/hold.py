@@ -1,0 +1,235 @@
+"""Everything of one worker put together: desk, ledger thread, outbox, lease, and the way between them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from celery.utils.log import get_logger
+
+from windrow.broker.client import BrokerClient
+from windrow.broker.depth import Depth
+from windrow.broker.errors import BrokerUnavailable
+from windrow.broker.intake import Budget, Intake
+from windrow.broker.keys import worker_channel
+from windrow.broker.publisher import Publisher
+from windrow.broker.signals import Signals
+from windrow.core.job import Held, Outcome
+from windrow.store.claim import give_back
+from windrow.store.finish import Finished
+from windrow.store.ledger import Ledger
+from windrow.store.workers import Renewal, WorkerRow
+from windrow.worker.desk import Desk, Entry
+from windrow.worker.direct import DirectSubmitter
+from windrow.worker.lease import LeaseThread
+from windrow.worker.ledger_thread import LedgerThread
+from windrow.worker.limits import end_overdue
+from windrow.worker.line import LineServer
+from windrow.worker.mailbox import Mailbox
+from windrow.worker.outbox import Outbox
+from windrow.worker.settings import WorkerSettings, worker_id
+from windrow.worker.short_tasks import ShortTasks
+from windrow.worker.slots import Slots
+from windrow.worker.verdict import cancelled, refused
+
+logger = get_logger(__name__)
+
+
+class Hold:
+    """Made before the pool forks; `start` begins its threads after that.
+
+    `stop_job(entry)` and `send(entry)` are set by the boot steps, which know Celery's pool and consumer.
+    """
+
+    def __init__(self, settings: WorkerSettings, name: str, pool_type: str, app: Any) -> None:
+        self.settings = settings
+        self.app = app
+        self.id = worker_id()
+        self.mailbox = Mailbox()
+        self.slots = Slots(settings.concurrency * 2)
+        self.folder = Path(tempfile.mkdtemp(prefix="windrow-"))
+        self.line_path = self.folder / "line"
+        self.intake = Intake(self.id, settings.pool, set(settings.queue_names), self.budget)
+        self.is_prefork = pool_type == "prefork"
+        self.ledger = LedgerThread(
+            self._connection("worker"), self.id, self._on_claimed, self._on_finished, self._on_refused
+        )
+        self.outbox = Outbox(Publisher(settings.redis_url, settings.window))
+        self.submitter = DirectSubmitter(self.ledger, self.outbox)
+        self.send: Callable[[Entry], None] = _not_started
+        self.stop_job: Callable[[Entry], None] = _not_started
+        self.desk = Desk(
+            self.ledger,
+            settings.concurrency,
+            settings.claim_ahead,
+            ShortTasks(settings.short_task_seconds),
+            lambda entry: self.send(entry),
+            self.intake.rearm,
+        )
+        self.row = WorkerRow(
+            self.id,
+            name,
+            settings.pool,
+            pool_type,
+            settings.queue_names,
+            settings.concurrency,
+            settings.release,
+            socket.gethostname(),
+            os.getpid(),
+        )
+        self._lease: LeaseThread | None = None
+        self._line: LineServer | None = None
+
+    def start(self) -> None:
+        """Begin to talk to the ledger."""
+        self.ledger.start()
+        self.outbox.start()
+        self._line = LineServer(self.line_path, self.submitter)
+        self._line.start()
+        self._lease = LeaseThread(
+            self._connection("lease"),
+            Signals(self.settings.redis_url, [worker_channel(self.id)]),
+            self.row,
+            self.settings.lease_seconds,
+            self,
+        )
+        self._lease.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Save and send what waits, say goodbye, and end the threads."""
+        if self._line is not None:
+            self._line.stop()
+        if not self.ledger.stop(timeout):
+            logger.error("The ledger did not take everything in %s s; the rescue will.", timeout)
+        self.outbox.stop(2.0)
+        if self._lease is not None:
+            self._lease.stop(2.0)
+        self._leave_broker()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _leave_broker(self) -> None:
+        client = BrokerClient(self.settings.redis_url)
+        try:
+            self.intake.flush(client.run)
+            Depth(self.settings.redis_url).forget_worker(self.settings.pool, self.id)
+        except BrokerUnavailable as exc:
+            logger.warning("Some messages stay registered under this worker: %s", exc)
+        finally:
+            client.close()
+
+    # On the event loop.
+
+    def budget(self) -> Budget:
+        """How much the broker may hand over now."""
+        room = self.desk.room()
+        if not room.free and not room.ahead:
+            return Budget(0, paused=True)
+        return Budget(room.free, room.ahead, self.desk.short.names())
+
+    def offer(self, message: Any) -> None:
+        """A message came in."""
+        self.desk.offer(message.headers["id"], message)
+
+    def beat(self) -> None:
+        """The event loop turns: probes see it by the file's time."""
+        if self.settings.heartbeat_path is not None:
+            self.settings.heartbeat_path.touch()
+
+    def unknown(self, message: Any) -> None:
+        """A task that this release does not know: the message goes, the job stays queued for those who do."""
+        logger.error("Task %s is not known here; its job stays queued.", message.headers.get("task"))
+        message.ack()
+
+    def give_back(self, entries: Sequence[Entry]) -> None:
+        """Return jobs that no child has, to the ledger first and then to the heads of their lists."""
+        if not entries:
+            return
+        tags = [entry.message.delivery_tag for entry in entries]
+        future = self.ledger.call(give_back, sorted(entry.job_id for entry in entries), self.id, True)
+        future.add_done_callback(lambda _: self.mailbox.post(self.intake.give_back, tags))
+
+    def drop(self, entry: Entry) -> None:
+        """Let go of a job that no child has: cancelled, or somebody else's now."""
+        held = entry.held
+        if held is not None and self.desk.take(entry):
+            self.desk.ended(entry, cancelled(held, None))
+
+    def heard(self, answer: Renewal) -> None:
+        """What the ledger said to a renewal."""
+        for job_id in (*answer.cancelled, *answer.lost):
+            entry = self.desk.entries.get(job_id)
+            if entry is None or entry.ended:
+                continue
+            entry.cancelled = entry.cancelled or job_id in answer.cancelled
+            entry.lost = entry.lost or job_id in answer.lost
+            self.stop_job(entry)
+        if answer.drain_asked and not self.desk.draining:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    # From the lease's thread.
+
+    def state(self) -> tuple[int, bool, Sequence[tuple[str, int]]]:
+        """See `lease.Holder`."""
+        return self.desk.busy, self.desk.draining, self.desk.held()
+
+    def answered(self, answer: Renewal) -> None:
+        """See `lease.Holder`."""
+        self.mailbox.post(self.heard, answer)
+
+    def watch(self) -> None:
+        """See `lease.Holder`."""
+        if not self.is_prefork:
+            end_overdue(self.desk)
+
+    # From any thread.
+
+    def started(self, entry: Entry, pid: int, moment: float) -> None:
+        """A child began the job."""
+        self.desk.started(entry, pid, moment)
+        self.outbox.send(events=[{"id": entry.job_id, "state": "running"}])
+
+    def ended(self, entry: Entry, outcome: Outcome) -> None:
+        """The pool is done with the job."""
+        if self.is_prefork:
+            self.desk.ended(entry, outcome)
+        else:
+            self.mailbox.post(self.desk.ended, entry, outcome)
+
+    # From the ledger's thread.
+
+    def _on_claimed(self, asked: Sequence[str], held: list[Held]) -> None:
+        self.mailbox.post(self.desk.claimed, asked, held)
+
+    def _on_finished(self, outcomes: Sequence[Outcome], finished: Finished) -> None:
+        ids = [outcome.job_id for outcome in outcomes]
+        dropped = len(ids) - len(finished.ids)
+        if dropped:
+            logger.warning("%d outcomes came too late: their jobs were taken over.", dropped)
+        self.outbox.send(
+            jobs=finished.queued,
+            finished=[*finished.ids, *finished.ended],
+            beat="promote" if finished.scheduled else None,
+        )
+        self.mailbox.post(self.desk.saved, ids)
+
+    def _on_refused(self, outcome: Outcome, exc: Exception) -> None:
+        entry = self.desk.entries.get(outcome.job_id)
+        if entry is not None and entry.held is not None:
+            self.ledger.finished(refused(entry.held, entry.began, outcome, exc))
+
+    def _connection(self, part: str) -> Ledger:
+        return Ledger(
+            self.settings.database_url,
+            application_name=f"windrow-{part}",
+            prepare=self.settings.prepared_statements,
+        )
+
+
+def _not_started(entry: Entry) -> None:
+    raise RuntimeError("The worker has not started.")

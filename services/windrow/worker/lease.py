@@ -1,0 +1,107 @@
+"""Keeps the worker's lease: one row, renewed by a thread of its own over a connection of its own.
+
+A task that starves Python's threads for longer than the lease in a threads or solo pool starves this one
+too; in prefork tasks run in other processes and cannot.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from celery.utils.log import get_logger
+
+from windrow.broker.signals import Signals
+from windrow.core.errors import LedgerUnavailable
+from windrow.store.ledger import Ledger
+from windrow.store.op import Op
+from windrow.store.workers import Renewal, WorkerRow, end, register, renew
+
+logger = get_logger(__name__)
+
+RENEWALS_PER_LEASE = 3
+#: Seconds between looks at what runs too long, and at the stop.
+LOOK_SECONDS = 0.25
+
+
+class Holder(Protocol):
+    """What the lease is about; called from the lease's thread."""
+
+    def state(self) -> tuple[int, bool, Sequence[tuple[str, int]]]:
+        """Busy children, draining, and the (id, token) pairs held."""
+
+    def answered(self, answer: Renewal) -> None:
+        """The ledger's answer to a renewal."""
+
+    def watch(self) -> None:
+        """Several times a second: end what ran too long."""
+
+
+class LeaseThread(threading.Thread):
+    """Renews every third of a lease, and at once when somebody signals that there is something to hear."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        signals: Signals,
+        row: WorkerRow,
+        lease: float,
+        holder: Holder,
+    ) -> None:
+        super().__init__(name="windrow-lease", daemon=True)
+        self._ledger = ledger
+        self._signals = signals
+        self._row = row
+        self._lease = lease
+        self._holder = holder
+        self._stopping = threading.Event()
+
+    def stop(self, timeout: float) -> None:
+        """End; the lease runs out unless `store.workers.end` says goodbye."""
+        self._stopping.set()
+        self.join(timeout)
+
+    def run(self) -> None:
+        """Until stopped; the last word is a goodbye."""
+        self._say(register, self._row, self._lease)
+        while not self._stopping.is_set():
+            try:
+                self._renew()
+                wait = self._lease / RENEWALS_PER_LEASE * random.uniform(0.9, 1.0)
+            except LedgerUnavailable as exc:
+                logger.warning("The lease could not be renewed: %s", exc)
+                wait = min(1.0, self._lease / 10) * random.uniform(0.5, 1.0)
+            except Exception:
+                logger.exception("The lease could not be renewed")
+                wait = min(1.0, self._lease / 10)
+            self._listen(wait)
+        self._say(end, self._row.id)
+        self._signals.close()
+        self._ledger.close()
+
+    def _listen(self, seconds: float) -> None:
+        """Wait, but no longer than until a signal or the stop."""
+        deadline = time.monotonic() + seconds
+        while not self._stopping.is_set() and (left := deadline - time.monotonic()) > 0:
+            self._holder.watch()
+            if self._signals.wait(min(left, LOOK_SECONDS)) is not None:
+                return
+
+    def _renew(self) -> None:
+        busy, draining, held = self._holder.state()
+        answer = self._ledger.run(renew, self._row.id, self._lease, busy, draining, held)
+        if not answer.alive:
+            logger.warning(
+                "This worker was taken for dead and its jobs were given to others; it registers again."
+            )
+            self._ledger.run(register, self._row, self._lease)
+        self._holder.answered(answer)
+
+    def _say(self, op: Callable[..., Op[None]], *args: object) -> None:
+        try:
+            self._ledger.run(op, *args)
+        except LedgerUnavailable as exc:
+            logger.warning("The ledger does not answer: %s", exc)

@@ -1,0 +1,72 @@
+"""`windrow worker`: a stock Celery worker with our boot step."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import Any
+
+from celery.utils.nodenames import host_format
+
+from windrow.broker.transport import register as register_transports
+from windrow.worker import adopt, app
+from windrow.worker.settings import WorkerSettings
+from windrow.worker.steps import hold_step
+
+POOLS = ("prefork", "threads", "solo")
+
+
+def main(argv: list[str]) -> int:
+    """Run a worker until it is told to stop; returns its exit code."""
+    return int(create_worker(argv).start() or 0)
+
+
+def create_worker(argv: list[str]) -> Any:
+    """The worker that the command line and the environment describe."""
+    options = _parser().parse_args(argv)
+    chosen = {k: v for k, v in vars(options).items() if v is not None and k not in ("pool_type", "loglevel")}
+    return build(WorkerSettings(**chosen), options.pool_type, options.loglevel)
+
+
+def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = "INFO") -> Any:
+    """A Celery WorkController for `settings`; nothing runs yet."""
+    register_transports()
+    celery = app.load(
+        settings.celery_app, settings.apps, database_url=settings.database_url, redis_url=settings.redis_url
+    )
+    adopt.check(celery, pool_type)
+    celery.steps["worker"].add(hold_step(settings))
+    worker = celery.Worker(
+        queues=settings.queue_names,
+        concurrency=settings.concurrency,
+        pool_cls=pool_type,
+        loglevel=logging.getLevelName(loglevel.upper()),
+        without_gossip=True,
+        without_mingle=True,
+        optimization="fair",
+        prefetch_multiplier=0,
+        hostname=host_format(f"{settings.pool}@%h"),
+    )
+    return _Run(worker)
+
+
+class _Run:
+    """Starts the worker and answers with its exit code."""
+
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+
+    def start(self) -> int:
+        self._worker.start()
+        return int(self._worker.exitcode or 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="windrow worker", description=__doc__)
+    parser.add_argument("-Q", "--queues", help="queues to serve, comma separated (WINDROW_QUEUES)")
+    parser.add_argument("-c", "--concurrency", type=int, help="jobs at a time (WINDROW_CONCURRENCY)")
+    parser.add_argument("-A", "--app", dest="celery_app", help="Celery app to adopt, pkg.mod:app")
+    parser.add_argument("--pool", dest="pool", help="name of the pool (WINDROW_POOL)")
+    parser.add_argument("-P", "--pool-type", choices=POOLS, default="prefork", help="Celery's kind of pool")
+    parser.add_argument("-l", "--loglevel", default="INFO")
+    return parser

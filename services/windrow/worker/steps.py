@@ -1,0 +1,104 @@
+"""The boot step that puts a `Hold` into a stock Celery worker, between its pool and its consumer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import bootsteps
+from celery.signals import worker_process_init
+from celery.utils.log import get_logger
+from celery.worker import state as worker_state
+
+from windrow.worker import child
+from windrow.worker.desk import Entry
+from windrow.worker.drain import Drain
+from windrow.worker.execute import become_child
+from windrow.worker.hold import Hold
+from windrow.worker.line import Line
+from windrow.worker.request import LedgerRequest
+from windrow.worker.settings import WorkerSettings
+from windrow.worker.stop import Stop
+
+logger = get_logger(__name__)
+
+
+def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
+    """The step for a worker with `settings`; add it to `app.steps["worker"]`."""
+
+    class HoldStep(bootsteps.StartStopStep):
+        """See the module."""
+
+        requires = ("celery.worker.components:Pool",)
+
+        def __init__(self, worker: Any, **kwargs: Any) -> None:
+            super().__init__(worker, **kwargs)
+            pool_type = worker.pool_cls.__module__.rpartition(".")[2]
+            hold = self.hold = worker.windrow = Hold(settings, worker.hostname, pool_type, worker.app)
+            options = dict(worker.app.conf.broker_transport_options or {})
+            worker.app.conf.broker_transport_options = {**options, "windrow_intake": hold.intake}
+            self.drain = Drain(hold, settings.drain_seconds)
+            # Children inherit what is made here; it must exist before the pool forks.
+            if hold.is_prefork:
+                slots, path = hold.slots, hold.line_path
+
+                def greet(**_: Any) -> None:
+                    become_child(slots)
+                    child.use(Line(path))
+
+                worker_process_init.connect(greet, weak=False)
+            else:
+                child.use(hold.submitter)
+
+        def start(self, worker: Any) -> None:
+            """After the pool forked, before the first message."""
+            hold = self.hold
+            hold.send = lambda entry: send(worker, hold, entry)
+            hold.stop_job = Stop(hold, worker.hub)
+            hold.start()
+            self.drain.catch_signals()
+
+        def register_with_event_loop(self, worker: Any, hub: Any) -> None:
+            """At every start of the event loop: once a connection."""
+            hold = self.hold
+            hold.mailbox.attach(hub)
+            worker.consumer.on_unknown_task = lambda body, message, exc: hold.unknown(message)
+            hub.timer.call_repeatedly(settings.heartbeat_seconds, hold.beat)
+            hub.timer.call_repeatedly(1.0, hold.submitter.flush)
+            hub.timer.call_repeatedly(0.1, self.drain.tick)
+            hold.intake.rearm()
+
+        def stop(self, worker: Any) -> None:
+            """After the consumer, before the pool: nothing comes in any more."""
+            self.drain.finish()
+
+        terminate = stop
+
+    return HoldStep
+
+
+def send(worker: Any, hold: Hold, entry: Entry) -> None:
+    """Give a claimed job to Celery's pool."""
+    held = entry.held
+    if held is None:
+        return
+    consumer = worker.consumer
+    task = worker.app.tasks.get(held.task)
+    if task is None:
+        hold.give_back([entry])
+        return
+    request = LedgerRequest(entry, held, hold, consumer, task)
+    entry.request = request
+    worker_state.task_reserved(request)
+    if request._eventer and request._eventer.enabled:
+        request.send_event(
+            "task-received",
+            name=held.task,
+            args=request._argsrepr,
+            kwargs="",
+            root_id=held.root_id,
+            parent_id=held.parent_id,
+            retries=held.retries,
+            eta=None,
+            expires=held.expires_at and held.expires_at.isoformat(),
+        )
+    request.execute_using_pool(worker.pool)

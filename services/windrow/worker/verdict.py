@@ -1,0 +1,91 @@
+"""Outcomes that the main process makes itself, and the ids on those that a child made."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from windrow.core.aftermath import with_aftermath
+from windrow.core.job import Failure, Held, Outcome
+from windrow.core.retry import Backoff
+from windrow.core.states import State
+
+
+def with_ids(returned: Any, held: Held) -> Outcome:
+    """What `child.run` returned, a plain success's tuple or an Outcome, as the outcome of this claim."""
+    if isinstance(returned, tuple):
+        result, began, ended = returned
+        return Outcome(
+            held.id,
+            held.token,
+            State.SUCCEEDED,
+            "succeeded",
+            started_at=began,
+            finished_at=ended,
+            result=result,
+        )
+    outcome: Outcome = returned
+    return dataclasses.replace(outcome, job_id=held.id, token=held.token)
+
+
+def timed_out(held: Held, began: float | None, limit: float | None) -> Outcome:
+    """The hard limit ended the child."""
+    message = f"TimeLimitExceeded({limit},)"
+    return _failed(held, began, "timed_out", Failure("TimeLimitExceeded", message, "celery.exceptions"))
+
+
+def child_lost(held: Held, began: float | None, message: str) -> Outcome:
+    """The child ended without an answer: killed, out of memory, or `os._exit`. Always retried, up to max_attempts."""
+    failure = Failure("WorkerLostError", message, "billiard.exceptions")
+    return _failed(held, began, "lost", failure, retry=True)
+
+
+def cancelled(held: Held, began: float | None) -> Outcome:
+    """The child was killed because a cancel was asked."""
+    return with_aftermath(Outcome(held.id, held.token, State.CANCELLED, "cancelled", **_moments(began)), held)
+
+
+def refused(held: Held, began: float | None, outcome: Outcome, exc: Exception) -> Outcome:
+    """The ledger cannot store what the task made: the attempt failed, and says why."""
+    failure = Failure(type(exc).__name__, f"The outcome cannot be stored: {exc}", type(exc).__module__)
+    return with_aftermath(
+        Outcome(
+            held.id,
+            held.token,
+            State.FAILED,
+            "failed",
+            started_at=outcome.started_at,
+            finished_at=outcome.finished_at,
+            failure=failure,
+            counts=True,
+        ),
+        held,
+    )
+
+
+def released(held: Held, began: float | None) -> Outcome:
+    """The worker ends before the job does: back to the queue, at no cost."""
+    return Outcome(
+        held.id, held.token, State.QUEUED, "released", started=began is not None, **_moments(began)
+    )
+
+
+def _failed(held: Held, began: float | None, outcome: str, failure: Failure, retry: bool = False) -> Outcome:
+    again = (retry or held.retry_errors) and held.failures + 1 < held.max_attempts
+    made = Outcome(
+        held.id,
+        held.token,
+        State.RETRYING if again else State.FAILED,
+        outcome,
+        failure=failure,
+        delay=Backoff().delay(held.failures + 1) if again else None,
+        counts=True,
+        **_moments(began),
+    )
+    return made if again else with_aftermath(made, held)
+
+
+def _moments(began: float | None) -> dict[str, Any]:
+    now = time.monotonic()
+    return {"started_at": began if began is not None else now, "finished_at": now}

@@ -1,10 +1,16 @@
-"""Read a request's body, but never more of it than is taken."""
+"""Read a request's body, but never more of it than is taken, and make sense of it."""
 
 from __future__ import annotations
 
-from fastapi import Request
+from typing import TypeVar
 
+from fastapi import Request
+from pydantic import TypeAdapter, ValidationError
+
+from windrow.api.flaws import refusal
 from windrow.api.problems import bad_request, too_large
+
+T = TypeVar("T")
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -23,3 +29,11 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise too_large("The body", limit)
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def parse(adapter: TypeAdapter[T], body: bytes) -> T:
+    """`body` as JSON of that type. Raises the 400 and 422 problems."""
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as exc:
+        raise refusal(exc, body) from exc

@@ -8,6 +8,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from windrow.api.problems import INTERNAL
+
 #: Seconds; a submit is a few milliseconds, a wait may be a minute.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 #: What no route answered has one label, or the paths of a scanner would fill the memory.
@@ -69,7 +71,7 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500
+        status = INTERNAL
         began = time.perf_counter()
 
         async def watch(message: Message) -> None:

@@ -14,7 +14,18 @@ OK = 200
 CREATED = 201
 ACCEPTED = 202
 NO_CONTENT = 204
-SERVICE_UNAVAILABLE = 503
+BAD_REQUEST = 400
+UNAUTHENTICATED = 401
+FORBIDDEN = 403
+NOT_FOUND = 404
+METHOD_NOT_ALLOWED = 405
+CONFLICT = 409
+GONE = 410
+TOO_LARGE = 413
+INVALID = 422
+TOO_MANY = 429
+INTERNAL = 500
+UNAVAILABLE = 503
 
 MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a caller may ask again.
@@ -77,18 +88,18 @@ class Problem(Exception):
 def malformed(detail: str) -> Problem:
     """The body is no JSON."""
     fix = "Send one JSON document in UTF-8, e.g. with `curl --json`"
-    return Problem(400, "malformed", "Malformed body", detail, flaws=[Flaw("", detail, fix)])
+    return Problem(BAD_REQUEST, "malformed", "Malformed body", detail, flaws=[Flaw("", detail, fix)])
 
 
 def bad_request(detail: str) -> Problem:
     """The request is no HTTP that this service reads."""
-    return Problem(400, "bad-request", "Bad request", detail)
+    return Problem(BAD_REQUEST, "bad-request", "Bad request", detail)
 
 
 def unauthenticated(detail: str) -> Problem:
     """No key, or not one of ours."""
     return Problem(
-        401,
+        UNAUTHENTICATED,
         "unauthenticated",
         "An API key is needed",
         detail,
@@ -99,7 +110,7 @@ def unauthenticated(detail: str) -> Problem:
 def missing_scope(scope: str) -> Problem:
     """The key is good for other things."""
     return Problem(
-        403,
+        FORBIDDEN,
         "missing-scope",
         "The key lacks a scope",
         f"This request needs a key with the scope {scope!r}",
@@ -110,23 +121,23 @@ def missing_scope(scope: str) -> Problem:
 
 def not_found(what: str) -> Problem:
     """There is no such thing."""
-    return Problem(404, "not-found", "Not found", what)
+    return Problem(NOT_FOUND, "not-found", "Not found", what)
 
 
 def unknown_job(job_id: str) -> Problem:
     """No job ever had that id, as far as the ledger knows."""
-    return Problem(404, "unknown-job", "Unknown job", f"There is no job with the id {job_id!r}")
+    return Problem(NOT_FOUND, "unknown-job", "Unknown job", f"There is no job with the id {job_id!r}")
 
 
 def unknown_task(error: UnknownTask) -> Problem:
     """No release declares the task."""
-    return Problem(404, "unknown-task", "Unknown task", str(error), flaws=[_flaw(error)])
+    return Problem(NOT_FOUND, "unknown-task", "Unknown task", str(error), flaws=[_flaw(error)])
 
 
 def method_not_allowed(method: str, allow: str | None) -> Problem:
     """The path takes other methods."""
     return Problem(
-        405,
+        METHOD_NOT_ALLOWED,
         "method-not-allowed",
         "Method not allowed",
         f"{method} is not possible here",
@@ -137,7 +148,7 @@ def method_not_allowed(method: str, allow: str | None) -> Problem:
 def wrong_state(state: str, wish: str, job_id: str) -> Problem:
     """The job's state forbids it."""
     return Problem(
-        409,
+        CONFLICT,
         "wrong-state",
         "The job's state forbids it",
         f"A job that is {state} cannot be {wish}",
@@ -148,7 +159,7 @@ def wrong_state(state: str, wish: str, job_id: str) -> Problem:
 def not_finished(state: str, job_id: str) -> Problem:
     """The result is asked for before there is one."""
     return Problem(
-        409,
+        CONFLICT,
         "not-finished",
         "The job has not finished",
         f"The job is {state}: ask again, or wait with the header `Prefer: wait=30`",
@@ -160,7 +171,7 @@ def not_finished(state: str, job_id: str) -> Problem:
 def no_result(state: str, error: str | None, job_id: str) -> Problem:
     """The job ended without one."""
     return Problem(
-        409,
+        CONFLICT,
         "no-result",
         "The job has no result",
         f"The job is {state}" + (f": {error}" if error else ""),
@@ -171,7 +182,7 @@ def no_result(state: str, error: str | None, job_id: str) -> Problem:
 def taken(what: str, job_id: str, state: str) -> Problem:
     """The unique key belongs to another job."""
     return Problem(
-        409,
+        CONFLICT,
         "unique-key-taken",
         "Another job has the unique key",
         what,
@@ -182,13 +193,13 @@ def taken(what: str, job_id: str, state: str) -> Problem:
 
 def exists(what: str) -> Problem:
     """Something with that name is there already."""
-    return Problem(409, "exists", "It exists already", what)
+    return Problem(CONFLICT, "exists", "It exists already", what)
 
 
 def gone(job_id: str) -> Problem:
     """The job may have existed, but it would be past retention."""
     return Problem(
-        410, "past-retention", "Past retention", f"A job with the id {job_id!r} would be past retention"
+        GONE, "past-retention", "Past retention", f"A job with the id {job_id!r} would be past retention"
     )
 
 
@@ -196,7 +207,11 @@ def too_large(what: str, limit: int) -> Problem:
     """More bytes than are taken."""
     fix = "Store the data elsewhere and pass where it is"
     return Problem(
-        413, "too-large", "Too large", f"{what} is larger than {limit:,} bytes", flaws=[Flaw("", what, fix)]
+        TOO_LARGE,
+        "too-large",
+        "Too large",
+        f"{what} is larger than {limit:,} bytes",
+        flaws=[Flaw("", what, fix)],
     )
 
 
@@ -205,13 +220,13 @@ def invalid(flaws: Sequence[Flaw]) -> Problem:
     first = flaws[0]
     where = f"{first.pointer}: " if first.pointer else ""
     more = f" (and {len(flaws) - 1} more)" if len(flaws) > 1 else ""
-    return Problem(422, "invalid", "Invalid request", f"{where}{first.message}{more}", flaws=flaws)
+    return Problem(INVALID, "invalid", "Invalid request", f"{where}{first.message}{more}", flaws=flaws)
 
 
 def invalid_job(error: InvalidJob) -> Problem:
     """The problem of a request that can never be accepted as it is."""
     if isinstance(error, RetiredTask):
-        return Problem(422, "retired-task", "Retired task", str(error), flaws=[_flaw(error)])
+        return Problem(INVALID, "retired-task", "Retired task", str(error), flaws=[_flaw(error)])
     if isinstance(error, UnknownTask):
         return unknown_task(error)
     return invalid([_flaw(error)])
@@ -222,7 +237,7 @@ def key_reused() -> Problem:
     detail = "This Idempotency-Key was used with another body"
     fix = "Use a fresh key for each new request; repeat the very same body to repeat one"
     return Problem(
-        422,
+        INVALID,
         "idempotency-key-reused",
         "Idempotency-Key reused",
         detail,
@@ -233,7 +248,7 @@ def key_reused() -> Problem:
 def too_many_streams(limit: int) -> Problem:
     """Every event stream is taken."""
     return Problem(
-        429,
+        TOO_MANY,
         "too-many-streams",
         "Too many event streams",
         f"This server keeps at most {limit} event streams: wait with `Prefer: wait` instead",
@@ -243,13 +258,15 @@ def too_many_streams(limit: int) -> Problem:
 
 def internal() -> Problem:
     """Our fault."""
-    return Problem(500, "internal", "Internal error", "Something broke here; the log of the API says what")
+    return Problem(
+        INTERNAL, "internal", "Internal error", "Something broke here; the log of the API says what"
+    )
 
 
 def unavailable(detail: str) -> Problem:
     """Nothing can be kept or read at the moment: nothing was accepted and nothing was changed."""
     return Problem(
-        SERVICE_UNAVAILABLE,
+        UNAVAILABLE,
         "unavailable",
         "Temporarily unavailable",
         detail,

@@ -31,3 +31,8 @@ def made_at(job_id: str) -> datetime | None:
     if uuid.version != 7:
         return None
     return datetime.fromtimestamp((uuid.int >> 80) / 1000, UTC)
+
+
+def lowest_id_at(moment: datetime) -> str:
+    """The lowest UUIDv7 of that millisecond: ids at or above it were made at or after `moment` (aware, from 1970 on)."""
+    return str(UUID(int=int(moment.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62))

@@ -1,0 +1,108 @@
+"""The FastAPI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
+
+from windrow.api import (
+    batch,
+    docs,
+    errors,
+    events,
+    health,
+    problems,
+    routes_actions,
+    routes_catalog,
+    routes_jobs,
+    routes_schedules,
+)
+from windrow.api.direct import DirectRoute, takes
+from windrow.api.documented import refusals
+from windrow.api.metrics import MetricsMiddleware
+from windrow.api.mounting import mount_apps
+from windrow.api.schedule_bodies import ScheduleBody, ScheduleCreate
+from windrow.api.services import make_services, running
+from windrow.api.settings import ApiSettings
+from windrow.api.submit import submit
+from windrow.api.views import JobView, Receipt
+from windrow.core.input import JobRequest
+
+#: For the docs only: routes check their key themselves, and an app's may be open.
+_BEARER = Depends(HTTPBearer(auto_error=False, description="`wrk_…`, made by `windrow keys create`."))
+_IDEMPOTENCY = "The same key and body again: the same job again. Kept for a day, for each API key."
+_PREFER = "`wait=N`: answer with 200 and the job if it finishes within N seconds."
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """The application; connects when it starts."""
+    services = make_services(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with running(services):
+            yield
+
+    app = FastAPI(
+        title="Windrow",
+        version=docs.version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.services = services
+    app.add_middleware(MetricsMiddleware, metrics=services.metrics)
+    errors.install(app)
+    _add_submission(app)
+    for router in (
+        events.router,
+        routes_jobs.router,
+        routes_actions.router,
+        routes_catalog.router,
+        routes_schedules.router,
+    ):
+        app.include_router(router, dependencies=[_BEARER])
+    app.include_router(health.router)
+    mount_apps(app, services)
+    docs.install(app, [JobRequest, batch.BatchRequest, ScheduleBody, ScheduleCreate])
+    return app
+
+
+def _add_submission(app: FastAPI) -> None:
+    """First of all routes: they are asked for most, and routes are tried in order."""
+    common: dict[str, Any] = {
+        "methods": ["POST"],
+        "route_class_override": DirectRoute,
+        "response_model": None,
+        "status_code": problems.ACCEPTED,
+        "tags": ["jobs"],
+        "dependencies": [_BEARER],
+    }
+    refused = refusals(problems.BAD_REQUEST, problems.NOT_FOUND, problems.TOO_LARGE, problems.INVALID)
+    app.router.add_api_route(
+        "/v1/jobs",
+        submit,
+        openapi_extra=takes(JobRequest, {"Idempotency-Key": _IDEMPOTENCY, "Prefer": _PREFER}),
+        responses={
+            problems.OK: {"description": "Finished within `Prefer: wait`.", "model": JobView},
+            problems.ACCEPTED: {"description": "Committed; Location is the job.", "model": Receipt},
+            **refused,
+            **refusals(problems.CONFLICT, common=False),
+        },
+        **common,
+    )
+    app.router.add_api_route(
+        "/v1/jobs:batchCreate",
+        batch.submit_batch,
+        openapi_extra=takes(batch.BatchRequest, {"Idempotency-Key": _IDEMPOTENCY}),
+        responses={
+            problems.ACCEPTED: {"description": "An outcome for each job.", "model": batch.BatchReceipt},
+            **refused,
+        },
+        **common,
+    )

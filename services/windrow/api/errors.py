@@ -1,0 +1,86 @@
+"""Turn every error into its problem."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from psycopg import Error as PostgresError
+from starlette.exceptions import HTTPException
+
+from windrow.api import problems
+from windrow.api.flaws import MAX_FLAWS, cut
+from windrow.api.problems import Flaw, Problem
+from windrow.core.coalescer import CoalescerFull
+from windrow.core.errors import InvalidJob, LedgerUnavailable
+from windrow.store.bad_row import refusal
+
+logger = logging.getLogger(__name__)
+
+
+def problem_of(error: Exception, request: Request | None = None) -> Problem:
+    """The problem that tells a caller about `error`."""
+    match error:
+        case Problem():
+            return error
+        case InvalidJob():
+            return problems.invalid_job(error)
+        case LedgerUnavailable():
+            return problems.unavailable(
+                "The ledger does not answer: nothing was accepted, nothing was changed"
+            )
+        case CoalescerFull():
+            return problems.unavailable("Too many requests wait for the ledger: nothing was accepted")
+        case RequestValidationError():
+            return _invalid(error)
+        case HTTPException():
+            return _framework(error, request)
+        case PostgresError() | UnicodeEncodeError() if (reason := refusal(error)) is not None:
+            flaw = Flaw("", f"Postgres cannot keep it: {cut(reason)}", "Change the value that it names")
+            return problems.invalid([flaw])
+    return problems.internal()
+
+
+def install(app: FastAPI) -> None:
+    """Have `app` answer every error with its problem."""
+
+    async def known(request: Request, error: Exception) -> Response:
+        return problem_of(error, request).response(request.url.path)
+
+    handler: Callable[[Request, Exception], Awaitable[Response]] = known
+    for kind in (
+        Problem,
+        InvalidJob,
+        LedgerUnavailable,
+        CoalescerFull,
+        RequestValidationError,
+        HTTPException,
+        PostgresError,
+        UnicodeEncodeError,
+        Exception,
+    ):
+        app.add_exception_handler(kind, handler)
+
+
+def _invalid(error: RequestValidationError) -> Problem:
+    flaws = []
+    for one in error.errors()[:MAX_FLAWS]:
+        place, *path = one["loc"]
+        where = "".join(f"/{part}" for part in path)
+        if place in ("query", "path", "header"):
+            where = f"?{path[0]}" if place == "query" and path else ".".join(map(str, path))
+        if one["type"] == "json_invalid":
+            return problems.malformed(f"The body is not JSON: {one.get('ctx', {}).get('error', one['msg'])}")
+        flaws.append(Flaw(where, cut(str(one["msg"])), ""))
+    return problems.invalid(flaws)
+
+
+def _framework(error: HTTPException, request: Request | None) -> Problem:
+    if error.status_code == problems.NOT_FOUND:
+        return problems.not_found("There is nothing at this path")
+    if error.status_code == problems.METHOD_NOT_ALLOWED:
+        method = request.method if request else "This method"
+        return problems.method_not_allowed(method, (error.headers or {}).get("Allow"))
+    return problems.generic(error.status_code, str(error.detail), error.headers)

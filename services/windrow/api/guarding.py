@@ -1,0 +1,50 @@
+"""Idempotency-Key and unique keys: the names under which they are kept, and what a taken one answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from windrow.api.problems import Flaw, invalid, key_reused, taken
+from windrow.api.views import Receipt
+from windrow.core.input import JobRequest
+from windrow.core.job import NewJob
+from windrow.store.guards import Guard, Guarded, Verdict
+
+MAX_KEY_CHARS = 255
+
+
+def guard(job: NewJob, wish: JobRequest, caller: str, key: str | None, seconds: float) -> Guarded:
+    """`job` with the names that its request carries; the Idempotency-Key belongs to the caller, for `seconds`."""
+    unique = wish.unique
+    return Guarded(
+        job,
+        idempotency=None if key is None else Guard(_idempotency_name(caller, key), seconds),
+        hash=None if key is None else _digest(wish),
+        unique=None if unique is None else Guard(f"unique:{wish.task}:{unique.key}", unique.ttl),
+        existing=unique is not None and unique.on_conflict == "existing",
+    )
+
+
+def judged(verdict: Verdict, task: str) -> Receipt:
+    """The receipt of the new job or of the one that was there; raises the 409 and 422 problems."""
+    if verdict.outcome == "mismatch":
+        raise key_reused()
+    if verdict.outcome == "conflict":
+        what = f"The unique key belongs to the job {verdict.id}, which is {verdict.state.shown}"
+        raise taken(what, verdict.id, verdict.state.shown)
+    return Receipt(id=verdict.id, state=verdict.state.shown, task=task, queue=verdict.queue)
+
+
+def _idempotency_name(caller: str, key: str) -> str:
+    if not key or len(key) > MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
+        fix = f"Send 1 to {MAX_KEY_CHARS} visible ASCII characters, e.g. a UUID"
+        raise invalid([Flaw("Idempotency-Key:", "This is no key that can be kept", fix)])
+    return f"idempotency:{caller}:{key}"
+
+
+def _digest(wish: JobRequest) -> str:
+    """The same for the same wish, however its JSON was written."""
+    # NaN and the like are equal by their spelling, which is all that is needed here.
+    canonical = json.dumps(wish.model_dump(mode="python"), sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

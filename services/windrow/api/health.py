@@ -1,0 +1,69 @@
+"""/livez, /readyz and /metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from windrow.api import problems
+from windrow.api.documented import Documented, refusals
+from windrow.api.services import Services, services_of
+from windrow.core.errors import LedgerUnavailable
+from windrow.store.health import ping
+
+router = APIRouter(tags=["health"])
+Parts = Annotated[Services, Depends(services_of)]
+
+#: Seconds for the ledger to answer a readiness probe: probes give up after one.
+READY_SECONDS = 0.8
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+class Ready(BaseModel):
+    """Jobs can be kept."""
+
+    status: str = "ok"
+    #: Whether wake-ups arrive; without them jobs are kept all the same, and readers look again by themselves.
+    broker: bool
+
+
+_METRICS: Documented = {
+    problems.OK: {
+        "description": "Prometheus text.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.get("/livez")
+async def livez() -> Alive:
+    """The process answers; nothing else is looked at, or an outage of a store would restart every pod."""
+    return Alive()
+
+
+@router.get("/readyz", responses=refusals(problems.UNAVAILABLE, common=False))
+async def readyz(services: Parts) -> Ready:
+    """Jobs can be kept: the ledger answers. The broker may be away, for jobs are accepted without it."""
+    if services.waiting.stopping:
+        raise problems.unavailable("This server is stopping")
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await services.ledger.run(ping)
+    except TimeoutError as exc:
+        raise LedgerUnavailable("no answer in time") from exc
+    return Ready(broker=services.waiting.listening)
+
+
+@router.get("/metrics", response_class=Response, responses=_METRICS)
+async def metrics(services: Parts) -> Response:
+    """Rate, errors and duration of requests, and what this process left to others."""
+    return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)

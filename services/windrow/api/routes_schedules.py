@@ -1,0 +1,157 @@
+"""/v1/schedules: make, see, change, pause, trigger and delete what fires by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import TypeAdapter
+
+from windrow.api import problems
+from windrow.api.auth import JOBS_READ, SCHEDULES_WRITE, needs
+from windrow.api.body import parse, read_body
+from windrow.api.direct import takes
+from windrow.api.documented import refusals
+from windrow.api.outbox import PROMOTE
+from windrow.api.schedule_bodies import (
+    ID_PATTERN,
+    ScheduleBody,
+    ScheduleCreate,
+    ScheduleList,
+    ScheduleView,
+    Timing,
+    schedule_view,
+)
+from windrow.api.services import Services, services_of
+from windrow.api.views import Receipt, answer
+from windrow.core.ids import new_id
+from windrow.core.input import JobRequest, new_job
+from windrow.store import schedule_crud as schedules
+
+router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
+Parts = Annotated[Services, Depends(services_of)]
+READ, WRITE = [Depends(needs(JOBS_READ))], [Depends(needs(SCHEDULES_WRITE))]
+ScheduleId = Annotated[str, Path(min_length=1, max_length=200, pattern=ID_PATTERN)]
+MAX_PAGE = 500
+_CREATE: TypeAdapter[ScheduleCreate] = TypeAdapter(ScheduleCreate)
+_REPLACE: TypeAdapter[ScheduleBody] = TypeAdapter(ScheduleBody)
+
+_ONE: dict[str, Any] = {
+    "response_model": ScheduleView,
+    "responses": refusals(problems.NOT_FOUND, problems.INVALID),
+}
+_MADE: dict[str, Any] = {"response_model": ScheduleView, "dependencies": WRITE}
+_BODY_REFUSALS = refusals(
+    problems.BAD_REQUEST, problems.NOT_FOUND, problems.CONFLICT, problems.TOO_LARGE, problems.INVALID
+)
+
+
+@router.get("", dependencies=READ, response_model=ScheduleList, responses=refusals(problems.INVALID))
+async def list_schedules(
+    services: Parts,
+    after: Annotated[
+        str | None, Query(max_length=200, pattern=ID_PATTERN, description="The last id seen.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+) -> Response:
+    """Schedules by id; those of the code and those of callers."""
+    rows = await services.ledger.run(schedules.page, after, limit)
+    return answer(ScheduleList(schedules=[schedule_view(row) for row in rows]))
+
+
+@router.post(
+    "", status_code=problems.CREATED, responses=_BODY_REFUSALS, openapi_extra=takes(ScheduleCreate), **_MADE
+)
+async def create_schedule(request: Request, services: Parts) -> Response:
+    """Make a schedule; from now on its moments become jobs."""
+    body = parse(_CREATE, await read_body(request, services.settings.api_input_bytes))
+    row = await services.ledger.run(schedules.create, await _new(services, body.id, body))
+    if row is None:
+        raise problems.exists(f"There is a schedule {body.id!r} already: PUT changes it")
+    services.outbox.send(signals=[PROMOTE])
+    return answer(schedule_view(row), problems.CREATED, {"Location": f"/v1/schedules/{row.id}"})
+
+
+@router.get("/{schedule_id}", dependencies=READ, **_ONE)
+async def get_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
+    """One schedule."""
+    return answer(schedule_view(_found(schedule_id, await services.ledger.run(schedules.find, schedule_id))))
+
+
+@router.put("/{schedule_id}", responses=_BODY_REFUSALS, openapi_extra=takes(ScheduleBody), **_MADE)
+async def replace_schedule(schedule_id: ScheduleId, request: Request, services: Parts) -> Response:
+    """Change a schedule; one that the code declares is kept as changed by later releases."""
+    body = parse(_REPLACE, await read_body(request, services.settings.api_input_bytes))
+    row = await services.ledger.run(schedules.replace, await _new(services, schedule_id, body))
+    services.outbox.send(signals=[PROMOTE])
+    return answer(schedule_view(_found(schedule_id, row)))
+
+
+@router.delete(
+    "/{schedule_id}",
+    status_code=problems.NO_CONTENT,
+    dependencies=WRITE,
+    response_model=None,
+    responses=refusals(problems.NOT_FOUND, problems.CONFLICT, problems.INVALID),
+)
+async def delete_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
+    """Delete a schedule; its jobs stay."""
+    if not await services.ledger.run(schedules.delete, schedule_id):
+        row = _found(schedule_id, await services.ledger.run(schedules.find, schedule_id))
+        raise problems.exists(f"The code declares {row.id!r} and would again: pause it instead")
+    return Response(status_code=problems.NO_CONTENT)
+
+
+@router.post("/{schedule_id}:pause", dependencies=WRITE, **_ONE)
+async def pause_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
+    """Let the schedule fire no more."""
+    return answer(schedule_view(_found(schedule_id, await services.ledger.run(schedules.pause, schedule_id))))
+
+
+@router.post("/{schedule_id}:resume", dependencies=WRITE, **_ONE)
+async def resume_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
+    """Let the schedule fire again, from now on."""
+    row = _found(schedule_id, await services.ledger.run(schedules.resume, schedule_id))
+    services.outbox.send(signals=[PROMOTE])
+    return answer(schedule_view(row))
+
+
+@router.post(
+    "/{schedule_id}:trigger",
+    status_code=problems.ACCEPTED,
+    dependencies=WRITE,
+    response_model=Receipt,
+    responses=refusals(problems.NOT_FOUND, problems.INVALID),
+)
+async def trigger_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
+    """Run the schedule's job once, now; its moments do not change."""
+    row = _found(schedule_id, await services.ledger.run(schedules.find, schedule_id))
+    entry = await services.catalog.find(row.task)
+    wish = JobRequest(task=row.task, queue=row.queue, priority=row.priority)
+    job = new_job(wish, entry.task, new_id(), row.input)
+    accepted = await services.acceptor.accept(job)
+    receipt = Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
+    return answer(receipt, problems.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
+
+
+async def _new(services: Services, schedule_id: str, body: ScheduleBody) -> schedules.NewSchedule:
+    """The row that `body` asks for; its task and input are checked as a job's would be."""
+    job = await services.intake.job(JobRequest(task=body.task, input=body.input))
+    timing: Timing = body.timing()
+    return schedules.NewSchedule(
+        id=schedule_id,
+        task=body.task,
+        queue=body.queue,
+        input=job.input,
+        priority=job.priority if body.priority is None else body.priority,
+        kind=timing.kind,
+        spec=timing.spec,
+        timezone=body.timezone,
+        enabled=body.enabled,
+    )
+
+
+def _found(schedule_id: str, row: schedules.ScheduleRow | None) -> schedules.ScheduleRow:
+    if row is None:
+        raise problems.not_found(f"There is no schedule {schedule_id!r}")
+    return row

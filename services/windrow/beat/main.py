@@ -1,0 +1,25 @@
+"""`windrow beat`: a stock `celery beat` with our scheduler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from celery.app.utils import find_app
+
+from windrow.beat.settings import BeatSettings
+
+SCHEDULER = "windrow.beat.scheduler:LedgerScheduler"
+
+
+def main(argv: list[str]) -> int:
+    """Run beat until it is told to stop; `argv` are further options of `celery beat`. Returns its exit code."""
+    app = load_app(BeatSettings())
+    return int(app.start(["beat", "--scheduler", SCHEDULER, "--loglevel", "INFO", *argv]) or 0)
+
+
+def load_app(settings: BeatSettings) -> Any:
+    """The app whose beat_schedule counts; one without schedules when none is named."""
+    if settings.celery_app:
+        return find_app(settings.celery_app)
+    return Celery("windrow", broker=settings.redis_url, set_as_current=False)

@@ -8,7 +8,6 @@ from kombu.transport import virtual
 
 from windrow.broker.intake import Holding
 from windrow.broker.message import decode, decode_foreign
-from windrow.broker.unacked import queue_of
 
 _Message: Any = virtual.Message
 
@@ -21,7 +20,7 @@ class WakeUp(_Message):
 
     # Sets what kombu's two constructors would set, without their checks: this runs once a job.
     def __init__(self, channel: Any, tag: str, holding: Holding) -> None:
-        queue, step = queue_of(holding.list_name)
+        queue, step = holding.queue, holding.step
         message = decode(holding.payload, queue, step)
         info = {"exchange": "", "routing_key": queue, "priority": step, "redelivered": False}
         self.channel = channel
@@ -65,14 +64,13 @@ def deliverable(channel: Any, tag: str, holding: Holding) -> Any:
     if not holding.foreign:
         return WakeUp(channel, tag, holding)
     raw = decode_foreign(holding.payload)
-    queue, _ = queue_of(holding.list_name)
     properties = raw["properties"]
     properties["delivery_tag"] = tag
     properties["delivery_info"] = {
         "exchange": "",
         "priority": properties.get("priority", 0),
         **(properties.get("delivery_info") or {}),
-        "routing_key": queue,
+        "routing_key": holding.queue,
     }
     raw["headers"] = {**(raw.get("headers") or {}), "windrow_foreign": True}
     try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from windrow.broker.call import Call
 from windrow.broker.client import BrokerClient
 from windrow.broker.keys import STEPS, queue_keys, unacked_key
 from windrow.broker.message import is_compact
-from windrow.broker.unacked import Settlement, held, settle
+from windrow.broker.unacked import Settlement, held, settle, stale
 
 #: How far `ids` looks into each list: well over any window.
 MAX_LOOK = 20_000
@@ -75,7 +74,13 @@ class Depth:
 
     def forget_worker(self, pool: str, worker: str) -> int:
         """End the holds of a dead worker and return how many; full Celery messages go back to their list."""
-        found: dict[str, Any] = self._client.run(held(pool, worker))
+        return self._forget(pool, self._client.run(held(pool, worker)))
+
+    def forget_stale(self, pool: str, seconds: float) -> int:
+        """The same for workers of `pool` that did not touch their holds for `seconds` (they do every 5)."""
+        return self._forget(pool, self._client.run(stale(pool, seconds)))
+
+    def _forget(self, pool: str, found: dict[str, tuple[str, bytes]]) -> int:
         ours = [tag for tag, (_, payload) in found.items() if is_compact(payload)]
         foreign = [(tag, name) for tag, (name, payload) in found.items() if not is_compact(payload)]
         if found:

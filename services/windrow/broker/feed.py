@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from redis.exceptions import NoScriptError, RedisError
 from windrow.broker import unacked
 from windrow.broker.call import Call
 from windrow.broker.delivery import deliverable
-from windrow.broker.intake import Holding, Intake, as_settlement
+from windrow.broker.intake import Holding, Intake, age, as_settlement
 from windrow.broker.take import Taken, take
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 #: Between two attempts to send ended holds while Redis refuses.
 REFUSED_SECONDS = 1.0
+#: How often to tell that the holder of held messages lives.
+TOUCH_SECONDS = 5.0
 #: How often to look into the lists of stock producers, who push no wake tokens.
 LOOK_SECONDS = 1.0
 
@@ -35,6 +38,7 @@ class Feed:
         self._agrees = False
         self._looked_at = 0.0
         self._flush_at = 0.0
+        self._touch_at = 0.0
         self._asked: tuple[Call[Taken], list[tuple[str, str, str]]] | None = None
 
     def look(self) -> None:
@@ -43,6 +47,9 @@ class Feed:
 
     def ask(self) -> bool:
         """Send a take on the connection that otherwise waits; False when there is nothing to ask for."""
+        if self._asked is not None:
+            # Its connection was dropped before the reply came.
+            self._failed(self._asked[1])
         budget = self.channel.qos.budget()
         if budget.paused:
             return False
@@ -100,7 +107,7 @@ class Feed:
         delivered = 0
         try:
             for tag, holding in messages:
-                callback = callbacks.get(unacked.queue_of(holding.list_name)[0])
+                callback = callbacks.get(holding.queue)
                 if callback is None:
                     self.intake.give_back([tag])
                 else:
@@ -120,7 +127,8 @@ class Feed:
         """There is no room: let another worker have the token, and look as soon as there is room again."""
         self.more = True
         if wake_key:
-            with self.channel.conn_or_acquire() as client:
+            # Without it they look by themselves within a second.
+            with suppress(RedisError, OSError), self.channel.conn_or_acquire() as client:
                 client.lpush(wake_key, "1")
 
     def tick(self) -> None:
@@ -128,13 +136,18 @@ class Feed:
         if not self.asked and not self.channel._in_poll:
             # Without room nobody waits for tokens: look first when there is room again.
             self.more = True
-        if self.intake.pending and monotonic() >= self._flush_at:
+        now = monotonic()
+        touches = now >= self._touch_at
+        if (self.intake.pending or touches) and now >= self._flush_at:
             try:
                 self.intake.flush(self._run_aside)
+                if touches:
+                    self._touch_at = now + TOUCH_SECONDS
+                    self._run_aside(unacked.touch(self.intake.pool, self.intake.tags()))
             except (RedisError, OSError) as exc:
                 # Whether the connection is lost shows on the one that waits; these can be sent later.
                 logger.debug("could not settle %d messages yet: %s", self.intake.pending, exc)
-                self._flush_at = monotonic() + REFUSED_SECONDS
+                self._flush_at = now + REFUSED_SECONDS
 
     def close(self) -> None:
         """Send ended holds if that is likely to work; they keep until the next channel."""
@@ -159,7 +172,7 @@ class Feed:
         intake = self.intake
         registered = self._run(unacked.held(intake.pool, intake.worker))
         holds, ending = intake.snapshot()
-        orphans = sorted(registered.keys() - holds.keys() - ending, key=_age)
+        orphans = sorted(registered.keys() - holds.keys() - ending, key=age)
         if orphans:
             back = [(tag, registered[tag][0]) for tag in orphans]
             self._run(unacked.settle(intake.pool, unacked.Settlement(returned=back)))
@@ -198,8 +211,3 @@ class Feed:
             except NoScriptError:
                 reply = client.execute_command(*call.by_text())
         return call.read(reply)
-
-
-def _age(tag: str) -> int:
-    number = tag.rpartition(":")[2]
-    return int(number) if number.isdigit() else 0

@@ -34,6 +34,9 @@ class Budget(NamedTuple):
 class Holding(NamedTuple):
     """A message that was taken and is not settled."""
 
+    queue: str
+    #: One of keys.STEPS; for a Celery message whatever its producer's steps are.
+    step: int
     list_name: str
     payload: bytes
     #: A full Celery message: the ledger does not know it yet, so it must not simply vanish.
@@ -172,4 +175,10 @@ def as_settlement(pending: Iterable[tuple[str, str, str]]) -> Settlement:
             refused.append(tag)
         else:
             returned.append((tag, list_name))
-    return Settlement(done, refused, returned)
+    return Settlement(done, refused, sorted(returned, key=lambda pair: age(pair[0])))
+
+
+def age(tag: str) -> int:
+    """The sequence number in `tag`: a smaller one was taken earlier."""
+    number = tag.rpartition(SEP)[2]
+    return int(number) if number.isdigit() else 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 #: Between a queue and its priority step. kombu's bindings keep kombu's own separator.
 SEP = ":"
+#: Between a queue and its step where a Celery producer set a priority; kombu takes 0 first there.
+FOREIGN_SEP = "\x06\x16"
 #: Priorities 0-9 fall into four lists; 9 is taken first.
 STEPS = (0, 3, 6, 9)
 

@@ -47,6 +47,11 @@ class Signals:
             if payload is not None or time.monotonic() >= deadline:
                 return payload
 
+    @property
+    def connected(self) -> bool:
+        """Whether payloads arrive at present, as far as it is known."""
+        return self._pubsub is not None
+
     def close(self) -> None:
         """Close the connection; the next wait opens one again."""
         client, pubsub = self._client, self._pubsub

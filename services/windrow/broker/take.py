@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from windrow.broker.call import Call
 from windrow.broker.intake import MAX_TAKE, Budget, Holding, Intake
-from windrow.broker.keys import queue_keys, unacked_index_key, unacked_key
+from windrow.broker.keys import FOREIGN_SEP, STEPS, queue_keys, unacked_index_key, unacked_key
 from windrow.broker.message import is_compact
 
-#: Between queue and step where a Celery producer sets a priority (kombu's `sep`), in kombu's order.
-FOREIGN_SUFFIXES = ("\x06\x163", "\x06\x166", "\x06\x169")
+#: What the keys of a queue are for: four lists, and the wake key.
+SOURCES = (*STEPS, 0)
 
 
 class Taken(NamedTuple):
@@ -37,10 +37,12 @@ def take(
     free = max(0, min(budget.free, MAX_TAKE))
     ahead = max(0, min(budget.ahead, MAX_TAKE - free)) if budget.fast_tasks else 0
     first = intake.reserve(free + ahead)
-    keys = [unacked_key(intake.pool), unacked_index_key(intake.pool)]
-    keys += [key for queue in queues for key in queue_keys(queue)]
+    sources = [
+        (queue, step, key) for queue in queues for key, step in zip(queue_keys(queue), SOURCES, strict=True)
+    ]
     if foreign:
-        keys += [queue + suffix for suffix in FOREIGN_SUFFIXES for queue in queues]
+        sources += [(queue, step, f"{queue}{FOREIGN_SEP}{step}") for step in STEPS[1:] for queue in queues]
+    keys = [unacked_key(intake.pool), unacked_index_key(intake.pool), *(key for _, _, key in sources)]
     args: tuple[str | int, ...] = (
         intake.prefix,
         first,
@@ -55,7 +57,7 @@ def take(
 
     def read(reply: list[Any]) -> Taken:
         messages = [
-            (f"{intake.prefix}{first + n}", Holding(keys[key - 1], payload, not is_compact(payload)))
+            (f"{intake.prefix}{first + n}", Holding(*sources[int(key) - 3], payload, not is_compact(payload)))
             for n, (key, payload) in enumerate(zip(reply[3::2], reply[4::2], strict=True))
         ]
         return Taken(messages, bool(reply[0]), bool(reply[1]), bool(reply[2]))

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from windrow.broker.call import Call
-from windrow.broker.keys import REJECTED_KEY, SEP, unacked_index_key, unacked_key, wake_key
+from windrow.broker.keys import FOREIGN_SEP, REJECTED_KEY, SEP, unacked_index_key, unacked_key, wake_key
 from windrow.broker.publish import WAKE_TOKENS
 
 #: Payloads the rejected list keeps, newest first.
@@ -26,7 +26,7 @@ class Settlement(NamedTuple):
 @lru_cache(maxsize=1024)
 def queue_of(list_name: str) -> tuple[str, int]:
     """The queue and the step of one of our lists, or of a list that a Celery producer made for a priority."""
-    for sep in (SEP, "\x06\x16"):
+    for sep in (SEP, FOREIGN_SEP):
         queue, _, step = list_name.rpartition(sep)
         if queue and step in ("3", "6", "9"):
             return queue, int(step)
@@ -51,15 +51,12 @@ def touch(pool: str, tags: Sequence[str]) -> Call[int]:
 
 def held(pool: str, worker: str) -> Call[dict[str, tuple[str, bytes]]]:
     """What `worker` holds: tag -> (list name, payload)."""
+    return Call("held", (unacked_key(pool),), (f"{worker}{SEP}",), _holds)
 
-    def read(reply: list[bytes]) -> dict[str, tuple[str, bytes]]:
-        found = {}
-        for tag, value in zip(reply[::2], reply[1::2], strict=True):
-            list_name, _, payload = value.partition(b"\n")
-            found[tag.decode()] = (list_name.decode(), payload)
-        return found
 
-    return Call("held", (unacked_key(pool),), (f"{worker}{SEP}",), read)
+def stale(pool: str, seconds: float) -> Call[dict[str, tuple[str, bytes]]]:
+    """What is held by workers of `pool` that were not seen for `seconds`, in the same form."""
+    return Call("stale", (unacked_key(pool), unacked_index_key(pool)), (int(seconds),), _holds)
 
 
 def register(pool: str, messages: Mapping[str, tuple[str, bytes]]) -> Call[Any]:
@@ -68,3 +65,11 @@ def register(pool: str, messages: Mapping[str, tuple[str, bytes]]) -> Call[Any]:
         part for tag, (name, payload) in messages.items() for part in (tag, name.encode() + b"\n" + payload)
     ]
     return Call("register", (unacked_key(pool), unacked_index_key(pool)), args, int)
+
+
+def _holds(reply: list[bytes]) -> dict[str, tuple[str, bytes]]:
+    found = {}
+    for tag, value in zip(reply[::2], reply[1::2], strict=True):
+        list_name, _, payload = value.partition(b"\n")
+        found[tag.decode()] = (list_name.decode(), payload)
+    return found

@@ -51,6 +51,11 @@ def dump_chord(chord: NewChord) -> str:
     return json.dumps(_to_dict(chord))
 
 
+def load_chord(text: str) -> NewChord:
+    """The reverse of `dump_chord`."""
+    return _from_dict(json.loads(text))
+
+
 def end_chord(text: str, parts: Sequence[Part], last_id: str) -> End:
     """What follows from `parts`, in the order of their index; `last_id` ended last and is the body's parent."""
     chord = _from_dict(json.loads(text))

@@ -201,5 +201,10 @@ class Desk:
 
     def _go(self, entry: Entry) -> None:
         del self.entries[entry.job_id]
-        for message in (entry.message, *entry.deliveries):
-            message.ack()
+        entry.message.ack()
+        for message in entry.deliveries:
+            if entry.ended:
+                # Perhaps the job's next run (a retry, a replaced task), published before we heard of its last one.
+                self.offer(entry.job_id, message)
+            else:
+                message.ack()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from typing import Any
 
@@ -25,14 +26,28 @@ def with_ids(returned: Any, held: Held) -> Outcome:
             finished_at=ended,
             result=result,
         )
-    outcome: Outcome = returned
-    return dataclasses.replace(outcome, job_id=held.id, token=held.token)
+    outcome: Outcome = dataclasses.replace(returned, job_id=held.id, token=held.token)
+    if outcome.state is State.FAILED and outcome.outcome != "rejected" and _may_retry(held):
+        return dataclasses.replace(outcome, state=State.RETRYING, delay=_delay(held))
+    # The signal may have come too late for the child to say what else follows.
+    return with_aftermath(outcome, held) if outcome.state is State.CANCELLED else outcome
+
+
+def _may_retry(held: Held) -> bool:
+    return held.retry_errors and held.failures + 1 < held.max_attempts
+
+
+def _delay(held: Held) -> float:
+    """Seconds, by the job's own back-off or the usual one."""
+    wish = (json.loads(held.options) if held.options else {}).get("retry") or {}
+    return Backoff(**wish).delay(held.failures + 1)
 
 
 def timed_out(held: Held, began: float | None, limit: float | None) -> Outcome:
     """The hard limit ended the child."""
-    message = f"TimeLimitExceeded({limit},)"
-    return _failed(held, began, "timed_out", Failure("TimeLimitExceeded", message, "celery.exceptions"))
+    seconds = int(limit) if limit is not None and limit == int(limit) else limit
+    failure = Failure("TimeLimitExceeded", f"{seconds} s", "celery.exceptions", args=json.dumps([seconds]))
+    return _failed(held, began, "timed_out", failure)
 
 
 def child_lost(held: Held, began: float | None, message: str) -> Outcome:
@@ -79,7 +94,7 @@ def _failed(held: Held, began: float | None, outcome: str, failure: Failure, ret
         State.RETRYING if again else State.FAILED,
         outcome,
         failure=failure,
-        delay=Backoff().delay(held.failures + 1) if again else None,
+        delay=_delay(held) if again else None,
         counts=True,
         **_moments(began),
     )

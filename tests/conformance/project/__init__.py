@@ -1,0 +1,1 @@
+"""A Celery project as teams write them; it knows nothing of Windrow."""

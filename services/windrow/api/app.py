@@ -21,12 +21,12 @@ from windrow.api import (
     routes_jobs,
     routes_schedules,
 )
-from windrow.api.direct import DirectRoute, takes
+from windrow.api.direct import LaneApi, takes
 from windrow.api.documented import refusals
 from windrow.api.metrics import MetricsMiddleware
 from windrow.api.mounting import mount_apps
 from windrow.api.schedule_bodies import ScheduleBody, ScheduleCreate
-from windrow.api.services import make_services, running
+from windrow.api.services import Services, make_services, running
 from windrow.api.settings import ApiSettings
 from windrow.api.submit import submit
 from windrow.api.views import JobView, Receipt
@@ -47,7 +47,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         async with running(services):
             yield
 
-    app = FastAPI(
+    app = LaneApi(
         title="Windrow",
         version=docs.version(),
         lifespan=lifespan,
@@ -58,7 +58,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.state.services = services
     app.add_middleware(MetricsMiddleware, metrics=services.metrics)
     errors.install(app)
-    _add_submission(app)
+    _add_submission(app, services)
     for router in (
         events.router,
         routes_jobs.router,
@@ -73,19 +73,17 @@ def create_app(settings: ApiSettings) -> FastAPI:
     return app
 
 
-def _add_submission(app: FastAPI) -> None:
-    """First of all routes: they are asked for most, and routes are tried in order."""
+def _add_submission(app: LaneApi, services: Services) -> None:
+    """Before the other routes under /v1/jobs, for the docs show them in this order."""
     common: dict[str, Any] = {
-        "methods": ["POST"],
-        "route_class_override": DirectRoute,
-        "response_model": None,
         "status_code": problems.ACCEPTED,
         "tags": ["jobs"],
         "dependencies": [_BEARER],
     }
     refused = refusals(problems.BAD_REQUEST, problems.NOT_FOUND, problems.TOO_LARGE, problems.INVALID)
-    app.router.add_api_route(
+    app.add_lane(
         "/v1/jobs",
+        services,
         submit,
         openapi_extra=takes(JobRequest, {"Idempotency-Key": _IDEMPOTENCY, "Prefer": _PREFER}),
         responses={
@@ -96,8 +94,9 @@ def _add_submission(app: FastAPI) -> None:
         },
         **common,
     )
-    app.router.add_api_route(
+    app.add_lane(
         "/v1/jobs:batchCreate",
+        services,
         batch.submit_batch,
         openapi_extra=takes(batch.BatchRequest, {"Idempotency-Key": _IDEMPOTENCY}),
         responses={

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from windrow.api.auth import JOBS_WRITE, check_scope
 from windrow.api.body import read_body
+from windrow.api.direct import Call, Reply
 from windrow.api.errors import problem_of
 from windrow.api.flaws import flaws_of, refusal
 from windrow.api.guarding import guard, judged
 from windrow.api.problems import ACCEPTED, Problem, invalid
 from windrow.api.services import Services
-from windrow.api.views import Receipt, answer
+from windrow.api.views import Receipt, render
 from windrow.core.input import JobRequest, Strict
 from windrow.core.job import NewJob
 from windrow.core.states import State
@@ -59,15 +59,14 @@ _ITEM: TypeAdapter[JobRequest] = TypeAdapter(JobRequest)
 Outcome = NewJob | Receipt | Exception
 
 
-async def submit_batch(request: Request) -> Response:
+async def submit_batch(call: Call) -> Reply:
     """Keep many jobs: 202 with an outcome for each; a refused one does not keep the others out."""
-    services: Services = request.app.state.services
-    headers = request.headers
-    caller = await services.keyring.caller(headers.get("authorization"))
+    services = call.services
+    caller = await services.keyring.caller(call.header(b"authorization"))
     check_scope(caller, JOBS_WRITE)
-    body = await read_body(request, services.settings.api_batch_bytes)
+    body = await read_body(call.receive, call.header(b"content-length"), services.settings.api_batch_bytes)
+    trace, key = call.header(b"traceparent"), call.header(b"idempotency-key")
     wishes = _parse(body)
-    trace, key = headers.get("traceparent"), headers.get("idempotency-key")
     outcomes: list[Outcome] = [await _job(services, wish, trace) for wish in wishes]
     plain: list[int] = []
     guarded: list[int] = []
@@ -141,15 +140,14 @@ async def _accept_guarded(
             outcomes[index] = problem
 
 
-def _answer(outcomes: Sequence[Outcome]) -> Response:
+def _answer(outcomes: Sequence[Outcome]) -> Reply:
     shown = [_outcome(index, outcome) for index, outcome in enumerate(outcomes)]
     refused = [problem_of(o) for o in outcomes if isinstance(o, Exception)]
     # When the ledger took nothing at all, the whole request may be sent again.
     if len(refused) == len(outcomes) and all(problem.status >= 500 for problem in refused):
         raise refused[0]
-    return answer(
-        BatchReceipt(accepted=len(outcomes) - len(refused), refused=len(refused), outcomes=shown), ACCEPTED
-    )
+    receipt = BatchReceipt(accepted=len(outcomes) - len(refused), refused=len(refused), outcomes=shown)
+    return Reply(ACCEPTED, render(receipt).encode())
 
 
 def _outcome(index: int, outcome: Outcome) -> BatchOutcome:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
+from starlette.types import Receive
 
 from windrow.api.flaws import refusal
 from windrow.api.problems import bad_request, too_large
@@ -13,9 +13,15 @@ from windrow.api.problems import bad_request, too_large
 T = TypeVar("T")
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises the 413 problem above `limit` bytes, before reading what a header announces."""
-    announced = request.headers.get("content-length")
+class ClientGone(Exception):
+    """The caller hung up before the end of its body: nobody is left to answer."""
+
+
+async def read_body(receive: Receive, announced: str | None, limit: int) -> bytes:
+    """The whole body; `announced` is the header Content-Length.
+
+    Raises ClientGone, and the 413 problem above `limit` bytes, without reading what is announced to be more.
+    """
     if announced is not None:
         if not announced.isdecimal():
             raise bad_request("Content-Length is not a number")
@@ -23,11 +29,17 @@ async def read_body(request: Request, limit: int) -> bytes:
             raise too_large("The body", limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise too_large("The body", limit)
         chunks.append(chunk)
+        more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -64,7 +64,7 @@ async def list_schedules(
 )
 async def create_schedule(request: Request, services: Parts) -> Response:
     """Make a schedule; from now on its moments become jobs."""
-    body = parse(_CREATE, await read_body(request, services.settings.api_input_bytes))
+    body = parse(_CREATE, await _read(request, services))
     row = await services.ledger.run(schedules.create, await _new(services, body.id, body))
     if row is None:
         raise problems.exists(f"There is a schedule {body.id!r} already: PUT changes it")
@@ -81,7 +81,7 @@ async def get_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
 @router.put("/{schedule_id}", responses=_BODY_REFUSALS, openapi_extra=takes(ScheduleBody), **_MADE)
 async def replace_schedule(schedule_id: ScheduleId, request: Request, services: Parts) -> Response:
     """Change a schedule; one that the code declares is kept as changed by later releases."""
-    body = parse(_REPLACE, await read_body(request, services.settings.api_input_bytes))
+    body = parse(_REPLACE, await _read(request, services))
     row = await services.ledger.run(schedules.replace, await _new(services, schedule_id, body))
     services.outbox.send(signals=[PROMOTE])
     return answer(schedule_view(_found(schedule_id, row)))
@@ -132,6 +132,12 @@ async def trigger_schedule(schedule_id: ScheduleId, services: Parts) -> Response
     accepted = await services.acceptor.accept(job)
     receipt = Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
     return answer(receipt, problems.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
+
+
+async def _read(request: Request, services: Services) -> bytes:
+    return await read_body(
+        request.receive, request.headers.get("content-length"), services.settings.api_input_bytes
+    )
 
 
 async def _new(services: Services, schedule_id: str, body: ScheduleBody) -> schedules.NewSchedule:

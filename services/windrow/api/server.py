@@ -42,6 +42,7 @@ def make_server(app: FastAPI, settings: ApiSettings) -> Server:
         ws="none",
         # Requests are counted in /metrics; a line for each would cost more than the request.
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=round(settings.api_drain_seconds),

@@ -1,0 +1,27 @@
+"""Calls `delay()` in a loop: what a producer without batches does. Prints JSON `{"jobs", "seconds"}`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from tests.bench.project import noop
+
+WARM_UP = 200
+
+
+def main() -> None:
+    """`delay()` for as many seconds as the first argument says."""
+    seconds = float(sys.argv[1])
+    for number in range(WARM_UP):
+        noop.delay(number)
+    jobs, began = 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < seconds:
+        noop.delay(jobs)
+        jobs += 1
+    print(json.dumps({"jobs": jobs, "seconds": passed}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""No-op jobs with results through a prefork worker, from a queue that is full when it starts."""
+
+from __future__ import annotations
+
+import time
+
+from tests.bench.measure import Base, Bench, Metric, SideName, Values
+from tests.bench.side import Side, wait_until
+
+NOOP = Metric("worker_noop", "jobs/s", True, 2)
+#: The time is taken between these shares of the jobs: neither boot nor end are in it.
+FROM, TO = 0.1, 0.95
+POLL_SECONDS = 0.05
+
+
+class Worker(Base):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__("worker_noop", (NOOP,))
+
+    def round(self, bench: Bench, side: SideName) -> Values:
+        where = bench.side(side)
+        where.clean()
+        where.fill(bench.jobs)
+        with where.worker():
+            rate = finish_rate(where, bench.jobs)
+        where.clean()
+        return {NOOP.name: {"": rate}}
+
+
+def finish_rate(side: Side, jobs: int, timeout: float = 120.0) -> float:
+    """Jobs a second while the queue of `jobs` empties."""
+    wait_until(lambda: side.finished() >= FROM * jobs, "the first jobs", timeout, POLL_SECONDS)
+    first, began = side.finished(), time.perf_counter()
+    wait_until(lambda: side.finished() >= TO * jobs, "the jobs", timeout, POLL_SECONDS)
+    last, ended = side.finished(), time.perf_counter()
+    return (last - first) / (ended - began)

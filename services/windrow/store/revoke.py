@@ -10,9 +10,15 @@ from windrow.store.op import Op, Query
 
 
 def cancel_waiting(job_ids: Sequence[str]) -> Op[Cancelled]:
-    """scheduled, blocked, queued, retrying -> cancelled; claimed: asked of the worker; running and final: unchanged."""
+    """scheduled, blocked, queued, retrying -> cancelled; others unchanged.
+
+    A claimed job may run already, its start is saved a little later: only its worker knows (see worker/panel.py).
+    """
     rows = yield Query(
-        "SELECT id FROM windrow.jobs WHERE id = ANY(%(ids)s) AND state <> 'running' ORDER BY id FOR UPDATE",
+        """
+        SELECT id FROM windrow.jobs WHERE id = ANY(%(ids)s) AND state IN ('scheduled', 'blocked', 'queued', 'retrying')
+        ORDER BY id FOR UPDATE
+        """,
         {"ids": list(job_ids)},
     )
     return (yield from cancel([row[0] for row in rows]))

@@ -15,6 +15,7 @@ from windrow.worker.drain import Drain
 from windrow.worker.execute import become_child
 from windrow.worker.hold import Hold
 from windrow.worker.line import Line
+from windrow.worker.panel import register_panel
 from windrow.worker.request import LedgerRequest
 from windrow.worker.settings import WorkerSettings
 from windrow.worker.stop import Stop
@@ -55,6 +56,7 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             hold.send = lambda entry: send(worker, hold, entry)
             hold.stop_job = Stop(hold, worker.hub)
             hold.start()
+            register_panel()
             self.drain.catch_signals()
 
         def register_with_event_loop(self, worker: Any, hub: Any) -> None:

@@ -41,7 +41,7 @@ DOORS = (
     Door("migrate", "Bring the database's schema up to this release.", "windrow.cli.migrate"),
     Door("up", "Run everything on this machine.", "windrow.dev.main"),
     Door("down", "Stop what `windrow up` runs.", "windrow.dev.main", "main_down"),
-    Door("keys", "Create and revoke API keys.", "windrow.cli.keys"),
+    Door("keys", "Create and revoke API keys.", "windrow.api.keys"),
     Door("jobs", "Submit jobs and look at them.", "windrow.cli.jobs"),
-    Door("catalog", "Declare this release's tasks.", "windrow.cli.catalog"),
+    Door("catalog", "Declare this release's tasks.", "windrow.worker.catalog"),
 )

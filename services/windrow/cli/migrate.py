@@ -7,8 +7,11 @@ import json
 import os
 import sys
 
+import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from windrow.apps import find_app
+from windrow.store.app_tables import create_app_tables
 from windrow.store.migrate import migrate
 
 
@@ -31,7 +34,11 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         revision = migrate(url)
-    except SQLAlchemyError as error:
+        for name in os.environ.get("WINDROW_APPS", "parse").split(","):
+            tables = find_app(name.strip()).migrations if name.strip() else None
+            if tables:
+                create_app_tables(url, tables)
+    except (SQLAlchemyError, psycopg.Error, LookupError) as error:
         print(f"windrow migrate: {getattr(error, 'orig', None) or error}", file=sys.stderr)
         return 1
     print(

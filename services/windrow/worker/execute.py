@@ -9,10 +9,10 @@ from typing import Any
 
 from billiard.process import current_process
 
+import windrow.worker.child as child
 from windrow.core.errors import JobCancelled
 from windrow.core.job import Outcome
 from windrow.core.states import State
-from windrow.worker import child
 from windrow.worker.slots import Slots
 
 CANCEL_SIGNAL = signal.SIGUSR2

@@ -25,6 +25,7 @@ from windrow.store.claim import give_back
 from windrow.store.finish import Finished
 from windrow.store.ledger import Ledger
 from windrow.store.workers import Renewal, WorkerRow
+from windrow.worker.declare import declared_tasks
 from windrow.worker.desk import Desk, Entry
 from windrow.worker.direct import DirectSubmitter
 from windrow.worker.lease import LeaseThread
@@ -96,6 +97,7 @@ class Hold:
             self._connection("lease"),
             Signals(self.settings.redis_url, [worker_channel(self.id)]),
             self.row,
+            declared_tasks(self.app, self.settings.queue_names[0]),
             self.settings.lease_seconds,
             self,
         )

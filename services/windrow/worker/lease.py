@@ -16,6 +16,8 @@ from celery.utils.log import get_logger
 
 from windrow.broker.signals import Signals
 from windrow.core.errors import LedgerUnavailable
+from windrow.core.task import Task
+from windrow.store.catalog import declare
 from windrow.store.ledger import Ledger
 from windrow.store.op import Op
 from windrow.store.workers import Renewal, WorkerRow, end, register, renew
@@ -48,6 +50,7 @@ class LeaseThread(threading.Thread):
         ledger: Ledger,
         signals: Signals,
         row: WorkerRow,
+        tasks: Sequence[Task],
         lease: float,
         holder: Holder,
     ) -> None:
@@ -55,6 +58,7 @@ class LeaseThread(threading.Thread):
         self._ledger = ledger
         self._signals = signals
         self._row = row
+        self._tasks = tasks
         self._lease = lease
         self._holder = holder
         self._stopping = threading.Event()
@@ -66,7 +70,8 @@ class LeaseThread(threading.Thread):
 
     def run(self) -> None:
         """Until stopped; the last word is a goodbye."""
-        self._say(register, self._row, self._lease)
+        while not (self._stopping.is_set() or self._introduce()):
+            self._stopping.wait(random.uniform(0.2, 1.0))
         while not self._stopping.is_set():
             try:
                 self._renew()
@@ -90,6 +95,11 @@ class LeaseThread(threading.Thread):
             if self._signals.wait(min(left, LOOK_SECONDS)) is not None:
                 return
 
+    def _introduce(self) -> bool:
+        return self._say(register, self._row, self._lease) and self._say(
+            declare, self._tasks, self._row.pool, self._row.release, False
+        )
+
     def _renew(self) -> None:
         busy, draining, held = self._holder.state()
         answer = self._ledger.run(renew, self._row.id, self._lease, busy, draining, held)
@@ -100,8 +110,10 @@ class LeaseThread(threading.Thread):
             self._ledger.run(register, self._row, self._lease)
         self._holder.answered(answer)
 
-    def _say(self, op: Callable[..., Op[None]], *args: object) -> None:
+    def _say(self, op: Callable[..., Op[None]], *args: object) -> bool:
         try:
             self._ledger.run(op, *args)
         except LedgerUnavailable as exc:
             logger.warning("The ledger does not answer: %s", exc)
+            return False
+        return True

@@ -6,13 +6,17 @@ import argparse
 import logging
 from typing import Any
 
+from celery.exceptions import ImproperlyConfigured
 from celery.utils.nodenames import host_format
 
 from windrow.broker.transport import register as register_transports
-from windrow.worker import adopt, app
+from windrow.worker import app
+from windrow.worker.check import check
 from windrow.worker.settings import WorkerSettings
 from windrow.worker.steps import hold_step
 
+#: Seconds that a drain must be longer than any task may run.
+DRAIN_MARGIN_SECONDS = 30
 POOLS = ("prefork", "threads", "solo")
 
 
@@ -31,10 +35,13 @@ def create_worker(argv: list[str]) -> Any:
 def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = "INFO") -> Any:
     """A Celery WorkController for `settings`; nothing runs yet."""
     register_transports()
+    # A line a request drowns what a worker has to say.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     celery = app.load(
         settings.celery_app, settings.apps, database_url=settings.database_url, redis_url=settings.redis_url
     )
-    adopt.check(celery, pool_type)
+    check(celery, pool_type)
+    refuse_long_tasks(celery, settings)
     celery.steps["worker"].add(hold_step(settings))
     worker = celery.Worker(
         queues=settings.queue_names,
@@ -48,6 +55,19 @@ def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = 
         hostname=host_format(f"{settings.pool}@%h"),
     )
     return _Run(worker)
+
+
+def refuse_long_tasks(celery: Any, settings: WorkerSettings) -> None:
+    """The drain contract: hard limit + 30 s <= drain. Raises ImproperlyConfigured with both numbers."""
+    limits = {name: task.time_limit for name, task in celery.tasks.items() if task.time_limit}
+    limits["any task without a limit of its own"] = settings.hard_limit_seconds
+    for name, limit in limits.items():
+        if limit + DRAIN_MARGIN_SECONDS > settings.drain_seconds:
+            raise ImproperlyConfigured(
+                f"{name} may run {limit:g} s, but this pool drains for {settings.drain_seconds:g} s: "
+                f"a limit + {DRAIN_MARGIN_SECONDS} s must fit. Lower the limit, or raise WINDROW_DRAIN_SECONDS "
+                f"to {limit + DRAIN_MARGIN_SECONDS:g} and the pod's grace with it."
+            )
 
 
 class _Run:

@@ -42,6 +42,10 @@ def declaration(app: Celery) -> Declaration:
     for name, wish in (app.conf.beat_schedule or {}).items():
         task = wish.get("task") if isinstance(wish, dict) else getattr(wish, "task", None)
         try:
+            if not isinstance(task, str):
+                raise Refused("It names no task.")
+            if "\x00" in f"{name}{task}":
+                raise Refused("A name holds a NUL.")
             entry = (
                 wish
                 if isinstance(wish, ScheduleEntry)
@@ -52,8 +56,17 @@ def declaration(app: Celery) -> Declaration:
                 lazy[str(name)] = partial(_text, entry)
         except Exception as exc:
             reason = str(exc) if isinstance(exc, (Refused, InvalidJob)) else f"{type(exc).__name__}: {exc}"
-            rows.append(ScheduleRow(str(name), str(task), None, "[[], {}]", None, 0, "", "", error=reason))
+            rows.append(
+                ScheduleRow(
+                    _clean(name), _clean(task), None, "[[], {}]", None, 0, "", "", error=_clean(reason)
+                )
+            )
     return Declaration(rows, lazy)
+
+
+def _clean(value: object) -> str:
+    """What Postgres can keep of a name or a reason."""
+    return str(value).replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _row(app: Celery, name: str, entry: ScheduleEntry) -> ScheduleRow:
@@ -63,6 +76,7 @@ def _row(app: Celery, name: str, entry: ScheduleEntry) -> ScheduleRow:
     fields = job_fields(app, entry)
     queue, priority = fields.pop("queue"), fields.pop("priority")
     text = "[[], {}]" if _is_lazy(entry) else _text(entry)
+    (name + entry.task + queue).encode()
     return ScheduleRow(
         name, entry.task, queue, text, json.dumps(fields), priority, kind, spec, timezone, next_at=next_at
     )
@@ -81,6 +95,8 @@ def _when(wish: Any) -> tuple[str, str, str, datetime | None]:
             # Rounded to the interval's own unit, once: from there it counts on.
             now = datetime.now(UTC)
             first = now + wish.remaining_estimate(now)
+            # Celery reads the clock once more: microseconds too early is the unit before.
+            first = first.replace(microsecond=0) + timedelta(seconds=first.microsecond > 0)
         return "interval", repr(wish.run_every.total_seconds()), "UTC", first
     raise Refused(f"A schedule of the class {type(wish).__name__} cannot be kept in the ledger.")
 

@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from windrow.broker.feed import Feed
 from windrow.broker.intake import Holding, Intake
 from windrow.broker.keys import list_name, wake_key
+from windrow.broker.outage import LOST, Outage
 from windrow.broker.publish import WAKE_TOKENS
 from windrow.broker.qos import QoS
 
@@ -30,13 +31,16 @@ class WindrowChannel:
 
     It waits with BRPOP on wake keys, so that what a killed process had popped was only a token. Messages are
     popped and registered by one script. What is held belongs to the intake and outlives the channel.
+
+    It also lives through the loss of its connections by itself: Celery's own way, a restart of the consumer,
+    stops the event loop for as long as Redis is away and forgets the jobs that its pool has not begun.
     """
 
     QoS = QoS
     windrow_intake: Intake | None = None
     # Stock kombu waits for ever on a Redis that hangs.
-    socket_timeout = 10.0
-    socket_connect_timeout = 3.0
+    socket_timeout = 3.0
+    socket_connect_timeout = 2.0
     socket_keepalive = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,6 +48,7 @@ class WindrowChannel:
         self.our_queues: tuple[str, ...] = ()
         self.stock_queues: tuple[str, ...] = ()
         self.feed: Feed | None = None
+        self.outage = Outage()
         self._waits_on: frozenset[str] = frozenset()
         super().__init__(*args, **kwargs)
         if self.windrow_intake is not None:
@@ -78,6 +83,17 @@ class WindrowChannel:
             raise RedisConnectionError("the channel of this message is closed")
         else:
             super().basic_reject(delivery_tag, requeue)  # type: ignore[misc]
+
+    def lost(self: Any, exc: BaseException) -> None:
+        """Start anew on other connections, later; what is held stays held."""
+        self.outage.failed(exc)
+        self.feed.lost()
+        for name in ("client", "subclient"):
+            # Only those that were made: both are properties.
+            connection = getattr(self.__dict__.get(name), "connection", None)
+            if connection is not None:
+                connection.disconnect()
+        self._in_poll, self._in_listen, self._waits_on = None, None, frozenset()
 
     def waits_for_tokens(self) -> bool:
         """Whether what the pending BRPOP may bring must be read at once, room or not."""
@@ -131,9 +147,10 @@ class WindrowChannel:
             else:
                 reply = self.client.parse_response(self.client.connection, "BRPOP", **options)
                 taken = self._after_wait(reply, tokens)
-        except self.connection_errors:
-            self.client.connection.disconnect()
-            raise
+            self.outage.over()
+        except LOST as exc:
+            self.lost(exc)
+            raise Empty() from exc
         finally:
             self._in_poll, self._waits_on = None, frozenset()
             self._flush_brpop_reauth()
@@ -146,6 +163,25 @@ class WindrowChannel:
         else:
             raise Empty()
         return True
+
+    def _receive(self: Any) -> bool:
+        if self.feed is None:
+            return bool(super()._receive())  # type: ignore[misc]
+        try:
+            received = bool(super()._receive())  # type: ignore[misc]
+        except LOST as exc:
+            self.lost(exc)
+            raise Empty() from exc
+        self.outage.over()
+        return received
+
+    def _poll_error(self: Any, kind: str, **options: Any) -> None:
+        try:
+            super()._poll_error(kind, **options)  # type: ignore[misc]
+        except LOST as exc:
+            if self.feed is None:
+                raise
+            self.lost(exc)
 
     def _after_wait(self: Any, reply: Any, tokens: frozenset[str]) -> list[tuple[str, Holding]]:
         """What a token, or a second without one, leads to."""

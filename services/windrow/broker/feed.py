@@ -45,11 +45,16 @@ class Feed:
         """Take once before waiting."""
         self.more = True
 
+    def lost(self) -> None:
+        """The connection is gone: ask again on the next one, and compare notes first."""
+        self.more = True
+        self._failed(self._asked[1] if self._asked is not None else [])
+
     def ask(self) -> bool:
         """Send a take on the connection that otherwise waits; False when there is nothing to ask for."""
         if self._asked is not None:
             # Its connection was dropped before the reply came.
-            self._failed(self._asked[1])
+            self.lost()
         budget = self.channel.qos.budget()
         if budget.paused:
             return False
@@ -133,6 +138,8 @@ class Feed:
 
     def tick(self) -> None:
         """Send ended holds that went with no take; called every turn of the event loop, after the takes."""
+        if not self.takes:
+            return
         if not self.asked and not self.channel._in_poll:
             # Without room nobody waits for tokens: look first when there is room again.
             self.more = True

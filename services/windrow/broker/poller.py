@@ -6,6 +6,8 @@ from typing import Any
 
 from kombu.transport import redis as stock
 
+from windrow.broker.outage import LOST
+
 _Poller: Any = stock.MultiChannelPoller
 
 
@@ -25,10 +27,24 @@ class Poller(_Poller):
             self.loop.call_soon(_nothing)
 
     def on_poll_start(self) -> None:
-        super().on_poll_start()
-        for channel in self._channels:
-            if channel.feed is not None and channel.feed.takes:
-                channel.feed.tick()
+        self._update_brpop_polling()
+        for channel in tuple(self._channels):
+            if channel.feed is None:
+                self._begin(channel)
+            elif channel.outage.may_try():
+                try:
+                    self._begin(channel)
+                except LOST as exc:
+                    channel.lost(exc)
+                else:
+                    channel.feed.tick()
+
+    def _begin(self, channel: Any) -> None:
+        # As kombu does for all channels in one go.
+        if channel.active_queues and channel.qos.can_consume():
+            self._register_BRPOP(channel)
+        if channel.active_fanout_queues:
+            self._register_LISTEN(channel)
 
     def on_readable(self, fileno: int) -> Any:
         channel, kind = self._fd_to_chan.get(fileno, (None, ""))

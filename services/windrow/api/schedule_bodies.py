@@ -6,11 +6,12 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from windrow.core.input import Name, Priority, QueueName, Strict
-from windrow.core.schedule import MAX_INTERVAL_SECONDS
+from windrow.core.errors import InvalidJob
+from windrow.core.input import Moment, Name, Priority, QueueName, Strict
+from windrow.core.schedule import MAX_INTERVAL_SECONDS, parse_spec
 from windrow.store.schedule_crud import ScheduleRow
 
 ID_PATTERN = r"^[A-Za-z0-9._~@-]+$"
@@ -35,7 +36,7 @@ class ScheduleBody(Strict):
     priority: Priority | None = None
     cron: str | None = Field(None, max_length=200, description="Five fields, e.g. `0 6 * * 1-5`.")
     every: float | None = Field(None, ge=MIN_EVERY_SECONDS, le=MAX_INTERVAL_SECONDS, description="Seconds.")
-    at: AwareDatetime | None = Field(None, description="Once, at this moment.")
+    at: Moment | None = Field(None, description="Once, at this moment.")
     timezone: str = Field("UTC", max_length=100, description="IANA zone in which cron is read.")
     enabled: bool = True
 
@@ -46,8 +47,12 @@ class ScheduleBody(Strict):
         return self
 
     def timing(self) -> Timing:
-        """The one that was given."""
+        """The one that was given. Raises InvalidJob when cron is none."""
         if self.cron is not None:
+            try:
+                parse_spec("cron", self.cron)
+            except InvalidJob as exc:
+                raise InvalidJob(str(exc), "/cron", exc.fix) from exc
             return Timing("cron", self.cron)
         if self.every is not None:
             return Timing("interval", repr(self.every))

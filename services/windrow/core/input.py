@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError, to_json
 
 from windrow.core.job import NewJob
@@ -23,6 +31,16 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PR
 QueueName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=QUEUE_NAME)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PRINTABLE)]
 Priority = Annotated[int, Field(ge=0, le=9)]
+
+
+def _sensible(moment: datetime) -> datetime:
+    # Every clock and calendar on the way can hold it, whatever its offset.
+    if not _EARLIEST <= moment < _LATEST:
+        raise PydanticCustomError("moment_range", "A moment must lie in the years 1970 to 2999")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_sensible)]
 
 
 class Strict(BaseModel):
@@ -64,13 +82,11 @@ class JobRequest(Strict):
     )
     queue: QueueName | None = Field(None, description="Default: the task's.")
     priority: Priority | None = Field(None, description="9 first. Default: the task's.")
-    run_at: AwareDatetime | None = Field(None, description="Not before; a moment in the past means now.")
+    run_at: Moment | None = Field(None, description="Not before; a moment in the past means now.")
     delay: float | None = Field(
         None, ge=0, le=10 * YEAR_SECONDS, description="Seconds from now, instead of run_at."
     )
-    expires_at: AwareDatetime | None = Field(
-        None, description="A job that has not started by then never will."
-    )
+    expires_at: Moment | None = Field(None, description="A job that has not started by then never will.")
     timeout: float | None = Field(None, gt=0, le=7 * DAY_SECONDS, description="Seconds for one attempt.")
     retry: RetryWish | None = None
     unique: UniqueWish | None = None
@@ -78,16 +94,17 @@ class JobRequest(Strict):
 
     @model_validator(mode="after")
     def _times_make_sense(self) -> JobRequest:
-        if self.run_at is None and self.expires_at is None:
+        if self.run_at is None:
             return self
-        for moment in (self.run_at, self.expires_at):
-            if moment is not None and not _EARLIEST <= moment < _LATEST:
-                raise PydanticCustomError("moment_range", "A moment must lie in the years 1970 to 2999")
-        if self.run_at is not None and self.delay is not None:
-            raise PydanticCustomError("run_at_and_delay", "Give run_at or delay, not both")
-        if self.expires_at is not None and self.run_at is not None and self.expires_at <= self.run_at:
-            raise PydanticCustomError("expires_before_run", "expires_at must be later than run_at")
+        if self.delay is not None:
+            raise _flaw("run_at_and_delay", "Give run_at or delay, not both", "delay")
+        if self.expires_at is not None and self.expires_at <= self.run_at:
+            raise _flaw("expires_before_run", "expires_at must be later than run_at", "expires_at")
         return self
+
+
+def _flaw(kind: str, message: LiteralString, field: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, message, {"field": field})
 
 
 def arguments(given: Any) -> tuple[list[Any], dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.api.hands import Hands
 from tests.integration.api.running import RunningApi, declare_tasks
 from windrow.dev.redis_server import RedisServer
 
@@ -33,3 +34,9 @@ def start_api(database_url: str, redis_url: str) -> Iterator[Any]:
     yield start
     for running in started:
         running.__exit__(None, None, None)
+
+
+@pytest.fixture
+def hands(api: RunningApi) -> Hands:
+    """A worker's hands on that API's jobs."""
+    return Hands(api)

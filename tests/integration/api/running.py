@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from typing import Any, Self
@@ -82,9 +83,13 @@ class RunningApi:
     def __exit__(self, *_: object) -> None:
         self.client.close()
         self.ledger.close()
-        self._server.should_exit = True
-        self.app.state.services.waiting.stop()
+        self.stop()
         self._thread.join(10)
+
+    def stop(self) -> None:
+        """What SIGTERM does."""
+        if self._thread.is_alive():
+            self._server.handle_exit(signal.SIGTERM, None)
 
     def client_with(self, key: str | None) -> httpx.Client:
         """A client with that key, or none."""

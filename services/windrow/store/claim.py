@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from windrow.core.job import Held
+from windrow.core.job import Held, NewJob
+from windrow.core.states import State
 from windrow.store.op import Op, Query, single
+from windrow.store.settle import Ended, settle
 
 #: A job that lost its worker this often, beside others, runs with nobody beside it.
 ALONE_LOSSES = 2
@@ -93,15 +95,28 @@ SET state = (CASE WHEN j.cancel_requested THEN 'cancelled' ELSE 'queued' END)::w
     worker = NULL, token = NULL, claims = greatest(claims - 1, 0),
     published_at = CASE WHEN %(published)s AND NOT j.cancel_requested THEN clock_timestamp() END
 FROM hit WHERE j.id = hit.id
-RETURNING j.id, j.queue
+RETURNING j.id, j.state
 """
 
 
-@single
-def give_back(ids: Sequence[str], worker: str, published: bool = False) -> Op[list[tuple[str, str]]]:
-    """claimed -> queued at no cost (cancelled when that was asked); returns (id, queue).
+class GivenBack(NamedTuple):
+    """What a give-back changed."""
+
+    #: Jobs that somebody else may run now.
+    queued: list[str]
+    #: Jobs that reached a final state, for a cancel was asked, and what hung on them.
+    ended: list[str]
+    #: Jobs that this set free: their messages are to be sent.
+    freed: list[NewJob]
+
+
+def give_back(ids: Sequence[str], worker: str, published: bool = False) -> Op[GivenBack]:
+    """claimed -> queued at no cost, or cancelled when that was asked.
 
     `published` says that the caller puts their messages back itself; without it the relay sends new ones.
     """
     rows = yield Query(_GIVE_BACK, {"ids": list(ids), "worker": worker, "published": published})
-    return [(row[0], row[1]) for row in rows]
+    cancelled = [row[0] for row in rows if row[1] == State.CANCELLED]
+    settled = yield from settle([Ended(job_id, State.CANCELLED) for job_id in cancelled])
+    queued = [row[0] for row in rows if row[1] != State.CANCELLED]
+    return GivenBack(queued, cancelled + settled.ended, settled.queued)

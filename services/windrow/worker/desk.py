@@ -92,9 +92,10 @@ class Desk:
     def room(self) -> Room:
         """What may be taken now."""
         waiting = self._asked + len(self._ready) + self._out
-        if self.draining or self._alone is not None:
+        if self.draining or self._alone is not None or (self._ready and _is_alone(self._ready[0])):
             return Room(0, 0)
-        return Room(max(0, self._concurrency - waiting), max(0, self._ahead - waiting))
+        free = max(0, self._concurrency - waiting)
+        return Room(free, max(0, self._ahead - waiting - free))
 
     def offer(self, job_id: str, message: Any) -> None:
         """A message came in."""
@@ -130,12 +131,12 @@ class Desk:
         """Give the pool what it can take; a job that runs alone waits until nothing else is out."""
         while self._ready and not self.draining:
             entry = self._ready[0]
-            if self._alone is not None or (entry.held is not None and entry.held.alone and self._out):
+            if self._alone is not None or (_is_alone(entry) and self._out):
                 return
             if self._out >= self._limit(entry):
                 return
             self._ready.popleft()
-            if entry.held is not None and entry.held.alone:
+            if _is_alone(entry):
                 self._alone = entry
             self._out += 1
             self._send(entry)
@@ -152,9 +153,7 @@ class Desk:
         if entry.ended:
             return
         entry.ended = True
-        self._out -= 1
-        if self._alone is entry:
-            self._alone = None
+        self._leave_pool(entry)
         if outcome.started_at is not None and outcome.finished_at is not None:
             self.short.add(entry.held.task if entry.held else "", outcome.finished_at - outcome.started_at)
         self._ledger.finished(outcome)
@@ -186,6 +185,11 @@ class Desk:
         self._out += 1
         return True
 
+    def forget(self, entry: Entry) -> None:
+        """A job that the pool cannot run after all is somebody else's."""
+        self._leave_pool(entry)
+        self._go(entry)
+
     def running(self) -> list[Entry]:
         """The jobs that the pool has."""
         return [e for e in list(self.entries.values()) if e.request is not None and not e.ended]
@@ -199,6 +203,11 @@ class Desk:
         short = entry.held is not None and entry.held.task in self.short
         return self._concurrency * 4 if short else self._concurrency
 
+    def _leave_pool(self, entry: Entry) -> None:
+        self._out -= 1
+        if self._alone is entry:
+            self._alone = None
+
     def _go(self, entry: Entry) -> None:
         del self.entries[entry.job_id]
         entry.message.ack()
@@ -208,3 +217,7 @@ class Desk:
                 self.offer(entry.job_id, message)
             else:
                 message.ack()
+
+
+def _is_alone(entry: Entry) -> bool:
+    return entry.held is not None and entry.held.alone

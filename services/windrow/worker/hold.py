@@ -8,6 +8,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ from windrow.broker.keys import worker_channel
 from windrow.broker.publisher import Publisher
 from windrow.broker.signals import Signals
 from windrow.core.job import Held, Outcome
-from windrow.store.claim import give_back
+from windrow.store.claim import GivenBack, give_back
 from windrow.store.finish import Finished
 from windrow.store.ledger import Ledger
 from windrow.store.workers import Renewal, WorkerRow
 from windrow.worker.declare import declared_tasks
 from windrow.worker.desk import Desk, Entry
 from windrow.worker.direct import DirectSubmitter
+from windrow.worker.foreign import HEADER, Foreign
 from windrow.worker.lease import LeaseThread
 from windrow.worker.ledger_thread import LedgerThread
 from windrow.worker.limits import end_overdue
@@ -73,6 +75,7 @@ class Hold:
             lambda entry: self.send(entry),
             self.intake.rearm,
         )
+        self.foreign = Foreign(app, settings.foreign_queue_names, self.ledger, self.mailbox, self.desk.offer)
         self.row = WorkerRow(
             self.id,
             name,
@@ -136,7 +139,10 @@ class Hold:
 
     def offer(self, message: Any) -> None:
         """A message came in."""
-        self.desk.offer(message.headers["id"], message)
+        if HEADER in message.headers:
+            self.foreign(message)
+        else:
+            self.desk.offer(message.headers["id"], message)
 
     def beat(self) -> None:
         """The event loop turns: probes see it by the file's time."""
@@ -146,7 +152,10 @@ class Hold:
     def unknown(self, message: Any) -> None:
         """A task that this release does not know: the message goes, the job stays queued for those who do."""
         logger.error("Task %s is not known here; its job stays queued.", message.headers.get("task"))
-        message.ack()
+        if HEADER in message.headers:
+            self.foreign(message)
+        else:
+            message.ack()
 
     def give_back(self, entries: Sequence[Entry]) -> None:
         """Return jobs that no child has, to the ledger first and then to the heads of their lists."""
@@ -154,7 +163,19 @@ class Hold:
             return
         tags = [entry.message.delivery_tag for entry in entries]
         future = self.ledger.call(give_back, sorted(entry.job_id for entry in entries), self.id, True)
-        future.add_done_callback(lambda _: self.mailbox.post(self.intake.give_back, tags))
+
+        def given(done: Future[GivenBack]) -> None:
+            self.mailbox.post(self.intake.give_back, tags)
+            if not done.exception():
+                result = done.result()
+                self.outbox.send(jobs=result.freed, finished=result.ended)
+
+        future.add_done_callback(given)
+
+    def leave(self, entry: Entry) -> None:
+        """Let others run a job whose task this release does not know; the relay sends its next message."""
+        self.ledger.call(give_back, [entry.job_id], self.id, True)
+        self.desk.forget(entry)
 
     def drop(self, entry: Entry) -> None:
         """Let go of a job that no child has: cancelled, or somebody else's now."""

@@ -23,6 +23,8 @@ class WorkerSettings(BaseSettings):
     apps: str = "parse"
     pool: str = "default"
     queues: str = "default"
+    #: Those of them that also take full Celery messages from producers without a ledger, comma separated.
+    foreign_queues: str = ""
     concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1000)
     #: What `helm upgrade` changes; the newest release's declarations count.
     release: str = "dev"
@@ -50,6 +52,11 @@ class WorkerSettings(BaseSettings):
     def queue_names(self) -> list[str]:
         """The queues served, in order of mention."""
         return [name.strip() for name in self.queues.split(",") if name.strip()]
+
+    @property
+    def foreign_queue_names(self) -> frozenset[str]:
+        """The queues that take foreign messages."""
+        return frozenset(name.strip() for name in self.foreign_queues.split(",") if name.strip())
 
     @property
     def heartbeat_path(self) -> Path | None:

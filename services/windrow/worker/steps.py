@@ -55,6 +55,8 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             hold = self.hold
             hold.send = lambda entry: send(worker, hold, entry)
             hold.stop_job = Stop(hold, worker.hub)
+            # Before the loop makes its message handler of it. Celery would fail the job.
+            worker.consumer.on_unknown_task = lambda body, message, exc: hold.unknown(message)
             hold.start()
             register_panel()
             self.drain.catch_signals()
@@ -63,7 +65,6 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             """At every start of the event loop: once a connection."""
             hold = self.hold
             hold.mailbox.attach(hub)
-            worker.consumer.on_unknown_task = lambda body, message, exc: hold.unknown(message)
             hub.timer.call_repeatedly(settings.heartbeat_seconds, hold.beat)
             hub.timer.call_repeatedly(1.0, hold.submitter.flush)
             hub.timer.call_repeatedly(0.1, self.drain.tick)
@@ -86,7 +87,7 @@ def send(worker: Any, hold: Hold, entry: Entry) -> None:
     consumer = worker.consumer
     task = worker.app.tasks.get(held.task)
     if task is None:
-        hold.give_back([entry])
+        hold.leave(entry)
         return
     request = LedgerRequest(entry, held, hold, consumer, task)
     entry.request = request

@@ -56,7 +56,12 @@ def take(measure: Measure, bench: Bench, rounds: int) -> dict[str, dict[str, Any
         for _ in range(rounds):
             for side in SIDES:
                 values[side].append(measure.round(bench, side))
+                print(f"{measure.name}, {side}: {_short(values[side][-1])}", file=sys.stderr)
     return {metric.name: summary(metric, values) for metric in measure.metrics}
+
+
+def _short(values: Values) -> str:
+    return ", ".join(f"{value:.1f}" for variants in values.values() for value in variants.values())
 
 
 def _options() -> argparse.Namespace:

@@ -44,7 +44,7 @@ class Naive:
         self.programs.run("naive api", [*uvicorn, *options], env=self.env, ready="Uvicorn running")
 
     @contextmanager
-    def worker(self) -> Iterator[Door]:
+    def worker(self, warm: bool = True) -> Iterator[Door]:
         celery = [
             sys.executable,
             "-m",
@@ -64,8 +64,9 @@ class Naive:
             "--without-mingle",
         ]
         door = self.programs.run("naive worker", [*celery, *options], env=self.env)
-        warm = f"celery-task-meta-{self._push(20)[0]}"
-        until_ready(door, lambda: bool(self._results.exists(warm)))
+        if warm:
+            key = f"celery-task-meta-{self._push(20)[0]}"
+            until_ready(door, lambda: bool(self._results.exists(key)))
         yield from stopped(door)
 
     def clean(self) -> None:

@@ -22,8 +22,8 @@ class Side(Protocol):
     name: str
     api_port: int
 
-    def worker(self) -> AbstractContextManager[Door]:
-        """A prefork worker with `CONCURRENCY` children that has run a job."""
+    def worker(self, warm: bool = True) -> AbstractContextManager[Door]:
+        """A prefork worker with `CONCURRENCY` children; if `warm` it has run jobs."""
         ...
 
     def clean(self) -> None:

@@ -15,8 +15,9 @@ from tests.bench.side import CONCURRENCY, BenchFailed, stopped, until_ready, wai
 from tests.bench.wire import Caller, request
 from tests.support.processes import Door
 from windrow.api.auth import JOBS_READ, JOBS_WRITE, new_key
+from windrow.core.task import Task
 from windrow.dev.ports import free_port
-from windrow.store import keys
+from windrow.store import catalog, keys
 from windrow.store.ledger import Ledger
 
 REDIS = 0
@@ -45,7 +46,11 @@ class Windrow:
             "WINDROW_QUEUES": QUEUE,
         }
         key_id, key, digest = new_key()
-        Ledger(self.database_url).run(keys.create, key_id, "bench", digest, [JOBS_READ, JOBS_WRITE])
+        ledger = Ledger(self.database_url)
+        ledger.run(keys.create, key_id, "bench", digest, [JOBS_READ, JOBS_WRITE])
+        tasks = [Task("bench.noop", QUEUE), Task("bench.stamp", QUEUE)]
+        ledger.run(catalog.declare, tasks, "default", "dev", False)
+        ledger.close()
         self._headers = {"Authorization": f"Bearer {key}"}
 
     def start(self) -> None:
@@ -56,11 +61,12 @@ class Windrow:
             pass
 
     @contextmanager
-    def worker(self) -> Iterator[Door]:
+    def worker(self, warm: bool = True) -> Iterator[Door]:
         door = self.programs.start(
             "worker", "--concurrency", str(CONCURRENCY), "--loglevel", "WARNING", env=self.env, ready=""
         )
-        until_ready(door, self._warm)
+        if warm:
+            until_ready(door, self._warm)
         yield from stopped(door)
 
     def clean(self) -> None:

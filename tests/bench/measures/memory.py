@@ -26,7 +26,7 @@ class Memory(Base):
         where = bench.side(side)
         where.clean()
         where.fill(TASKS)
-        with where.worker() as worker:
+        with where.worker(warm=False) as worker:
             wait_until(lambda: where.finished() >= TASKS, "the jobs", 60)
             time.sleep(SETTLE_SECONDS)
             size = tree_pss(worker.pid)

@@ -23,7 +23,7 @@ class Worker(Base):
         where = bench.side(side)
         where.clean()
         where.fill(bench.jobs)
-        with where.worker():
+        with where.worker(warm=False):
             rate = finish_rate(where, bench.jobs)
         where.clean()
         return {NOOP.name: {"": rate}}

@@ -109,9 +109,26 @@ def _trace(record: Run, input: str) -> Any:
             task.name, task, app=app, hostname=record.request.get("hostname"), Info=_Closing
         )
         tracer._windrow = True
+        _watch_dispatch(app)
         task.__trace__ = tracer
     request = celery_request(app, record, args, kwargs)
     return tracer(record.job_id, args, kwargs, request)
+
+
+def _watch_dispatch(app: Any) -> None:
+    """The tracer sends callbacks and the chain's next step through this one method, when the body has returned."""
+    stock = app.amqp._retry_publish
+    if getattr(stock, "_windrow", False):
+        return
+
+    def dispatch(publish: Any, *args: Any, **kwargs: Any) -> Any:
+        run = Here.run()
+        if run is not None:
+            run.closing += 1
+        return stock(publish, *args, **kwargs)
+
+    dispatch._windrow = True  # type: ignore[attr-defined]
+    app.amqp._retry_publish = dispatch
 
 
 def _conclude(record: Run, traced: Any, began: float) -> Outcome | Plain:

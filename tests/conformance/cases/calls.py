@@ -137,7 +137,9 @@ def progress_is_seen(app: Celery, key: str) -> dict[str, Any]:
 
 @case
 def a_state_set_by_hand_stays(app: Celery, key: str) -> dict[str, Any]:
-    return record(t.own_state.delay(key), did=did(key))
+    made = record(t.own_state.delay(key))
+    wait_effects(key, 1)
+    return {**made, "did": did(key)}
 
 
 @case

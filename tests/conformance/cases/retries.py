@@ -15,7 +15,7 @@ from tests.conformance.project.effects import wait_effects
 
 @case
 def retry_until_it_works(app: Celery, key: str) -> dict[str, Any]:
-    return record(h.retry_twice.delay(key), did=did(key)) | {"did": did(key)}
+    return record(h.retry_twice.delay(key)) | {"did": did(key)}
 
 
 @case

@@ -36,7 +36,7 @@ def a_base_class_with_handlers_retries(app: Celery, key: str) -> dict[str, Any]:
 
 @case
 def a_base_class_with_call(app: Celery, key: str) -> dict[str, Any]:
-    return record(t.called.delay(4, key=key), did=did(key))
+    return record(t.called.delay(4, key=key)) | {"did": did(key)}
 
 
 @case
@@ -128,7 +128,7 @@ def a_rejected_task(app: Celery, key: str) -> dict[str, Any]:
 
 @case
 def a_rejected_task_is_requeued(app: Celery, key: str) -> dict[str, Any]:
-    return record(t.rejected_once.delay(key), did=did(key))
+    return record(t.rejected_once.delay(key)) | {"did": did(key)}
 
 
 @case

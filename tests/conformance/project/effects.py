@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import cache
+from typing import Any
 
 from redis import Redis
 
@@ -23,12 +24,13 @@ def redis() -> Redis:
 
 def note(key: str, text: object) -> int:
     """Record one effect; returns how many there are under `key`."""
-    return int(redis().rpush(f"effects:{key}", str(text)))  # type: ignore[arg-type]
+    return int(redis().rpush(f"effects:{key}", str(text)))
 
 
 def effects(key: str) -> list[str]:
     """What was noted under `key`, in order."""
-    return list(redis().lrange(f"effects:{key}", 0, -1))  # type: ignore[arg-type]
+    found: Any = redis().lrange(f"effects:{key}", 0, -1)
+    return list(found)
 
 
 def wait_effects(key: str, count: int, timeout: float = 20.0) -> list[str]:

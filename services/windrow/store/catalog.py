@@ -55,6 +55,9 @@ def declare(tasks: Sequence[Task], pool: str, release: str, newest: bool) -> Op[
     an old worker that boots late must not undo an upgrade.
     """
     columns = {field: [getattr(task, field) for task in tasks] for field in Task._fields}
+    for field in ("hard_limit", "soft_limit"):
+        # psycopg takes no list of ints and floats: `time_limit=300` beside `time_limit=1.5`.
+        columns[field] = [None if limit is None else float(limit) for limit in columns[field]]
     yield Query(_QUEUES, {"queue": columns["queue"]})
     yield Query(_DECLARE, {**columns, "pool": pool, "release": release, "newest": newest})
     if newest:

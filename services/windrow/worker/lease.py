@@ -96,9 +96,16 @@ class LeaseThread(threading.Thread):
                 return
 
     def _introduce(self) -> bool:
-        return self._say(register, self._row, self._lease) and self._say(
-            declare, self._tasks, self._row.pool, self._row.release, False
-        )
+        if not self._say(register, self._row, self._lease):
+            return False
+        try:
+            self._ledger.run(declare, self._tasks, self._row.pool, self._row.release, False)
+        except LedgerUnavailable:
+            return False
+        except Exception:
+            # What is wrong with a task's words is no reason to let the lease lapse.
+            logger.exception("The catalog did not take this worker's tasks")
+        return True
 
     def _renew(self) -> None:
         busy, draining, held = self._holder.state()
@@ -115,5 +122,8 @@ class LeaseThread(threading.Thread):
             self._ledger.run(op, *args)
         except LedgerUnavailable as exc:
             logger.warning("The ledger does not answer: %s", exc)
+            return False
+        except Exception:
+            logger.exception("The ledger refuses this worker's %s", op.__name__)
             return False
         return True

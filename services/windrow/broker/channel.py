@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 from queue import Empty
 from time import monotonic
 from typing import Any
 
 from kombu.transport import redis as stock
-from kombu.transport import virtual
 from kombu.utils.json import loads
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from windrow.broker.feed import Feed
 from windrow.broker.intake import Holding, Intake
 from windrow.broker.keys import list_name, wake_key
-from windrow.broker.outage import LOST, Outage
+from windrow.broker.outage import LOST
 from windrow.broker.publish import WAKE_TOKENS
 from windrow.broker.qos import QoS
-
-logger = logging.getLogger(__name__)
-
+from windrow.broker.steady import SteadyChannel
 
 _Channel: Any = stock.Channel
 _SentinelChannel: Any = stock.SentinelChannel
 
 
-class WindrowChannel:
+class WindrowChannel(SteadyChannel):
     """Mixed into kombu's Redis channels; without the option `windrow_intake` it consumes as they do.
 
     It waits with BRPOP on wake keys, so that what a killed process had popped was only a token. Messages are
     popped and registered by one script. What is held belongs to the intake and outlives the channel.
-
-    It also lives through the loss of its connections by itself: Celery's own way, a restart of the consumer,
-    stops the event loop for as long as Redis is away and forgets the jobs that its pool has not begun.
     """
 
     QoS = QoS
     windrow_intake: Intake | None = None
-    # Stock kombu waits for ever on a Redis that hangs.
-    socket_timeout = 3.0
-    socket_connect_timeout = 2.0
-    socket_keepalive = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         #: What is consumed from, by who takes it.
         self.our_queues: tuple[str, ...] = ()
         self.stock_queues: tuple[str, ...] = ()
-        self.feed: Feed | None = None
-        self.outage = Outage()
-        self._waits_on: frozenset[str] = frozenset()
         super().__init__(*args, **kwargs)
         if self.windrow_intake is not None:
             if self.global_keyprefix:  # type: ignore[attr-defined]
@@ -83,17 +69,6 @@ class WindrowChannel:
             raise RedisConnectionError("the channel of this message is closed")
         else:
             super().basic_reject(delivery_tag, requeue)  # type: ignore[misc]
-
-    def lost(self: Any, exc: BaseException) -> None:
-        """Start anew on other connections, later; what is held stays held."""
-        self.outage.failed(exc)
-        self.feed.lost()
-        for name in ("client", "subclient"):
-            # Only those that were made: both are properties.
-            connection = getattr(self.__dict__.get(name), "connection", None)
-            if connection is not None:
-                connection.disconnect()
-        self._in_poll, self._in_listen, self._waits_on = None, None, frozenset()
 
     def waits_for_tokens(self) -> bool:
         """Whether what the pending BRPOP may bring must be read at once, room or not."""
@@ -164,25 +139,6 @@ class WindrowChannel:
             raise Empty()
         return True
 
-    def _receive(self: Any) -> bool:
-        if self.feed is None:
-            return bool(super()._receive())  # type: ignore[misc]
-        try:
-            received = bool(super()._receive())  # type: ignore[misc]
-        except LOST as exc:
-            self.lost(exc)
-            raise Empty() from exc
-        self.outage.over()
-        return received
-
-    def _poll_error(self: Any, kind: str, **options: Any) -> None:
-        try:
-            super()._poll_error(kind, **options)  # type: ignore[misc]
-        except LOST as exc:
-            if self.feed is None:
-                raise
-            self.lost(exc)
-
     def _after_wait(self: Any, reply: Any, tokens: frozenset[str]) -> list[tuple[str, Holding]]:
         """What a token, or a second without one, leads to."""
         key = reply[0].decode() if reply else ""
@@ -204,13 +160,7 @@ class WindrowChannel:
                 self._in_poll, connection = None, self._in_poll
                 if not asked:
                     connection.disconnect()
-        try:
-            super().close()  # type: ignore[misc]
-        except Exception:
-            # Stock kombu leaves the channel half closed here, and the worker dies of what follows.
-            logger.warning("closing a channel whose connection is gone", exc_info=True)
-            if not self.closed:
-                virtual.Channel.close(self)
+        super().close()
 
 
 class Channel(WindrowChannel, _Channel):

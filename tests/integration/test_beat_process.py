@@ -12,7 +12,7 @@ from tests.integration.beat_world import World, wait_until
 from tests.support.pgbouncer_server import PgBouncerServer
 from tests.support.processes import Doors
 from windrow.store.chores import read
-from windrow.store.schedules import read as read_schedules
+from windrow.store.schedule_crud import page
 
 PROJECT = """
 from celery import Celery
@@ -53,7 +53,7 @@ def test_beat_fires_an_unchanged_apps_schedule_and_ends_cleanly(
     (tmp_path / "project.py").write_text(PROJECT)
     beat = doors.start("beat", env={"WINDROW_CELERY_APP": "project:app", "PYTHONPATH": str(tmp_path)})
     wait_until(lambda: ticks(world) >= 3, 30.0)
-    assert {row.id for row in world.ledger.run(read_schedules)} == {"often", "nightly", "added"}
+    assert {row.id for row in world.ledger.run(page, None, 100)} == {"often", "nightly", "added"}
     assert world.value("SELECT task FROM windrow.jobs LIMIT 1") == "project.often"
     wait_until(lambda: len(world.messages("celery")) >= 3)
     beat.send(signal.SIGTERM)

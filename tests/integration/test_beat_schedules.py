@@ -16,9 +16,19 @@ from celery.schedules import crontab, schedule
 from tests.integration.beat_world import World, wait_until
 from windrow.beat.scheduler import LedgerScheduler
 from windrow.core.errors import InvalidJob
-from windrow.store.fire import fire, trigger
+from windrow.store.fire import fire
 from windrow.store.ledger import Ledger
-from windrow.store.schedules import ScheduleRow, delete, pause, put, read, resume
+from windrow.store.schedule_crud import (
+    NewSchedule,
+    ScheduleRow,
+    create,
+    delete,
+    find,
+    page,
+    pause,
+    replace,
+    resume,
+)
 
 Start = Callable[..., LedgerScheduler]
 
@@ -56,8 +66,8 @@ def tick(scheduler: LedgerScheduler) -> float:
     return scheduler.tick()
 
 
-def row(schedule_id: str = "s", kind: str = "interval", spec: str = "3600", **fields: Any) -> ScheduleRow:
-    return ScheduleRow(schedule_id, "t", "q", '[[1], {"a": 2}]', None, 0, kind, spec, **fields)
+def row(schedule_id: str = "s", kind: str = "interval", spec: str = "3600") -> NewSchedule:
+    return NewSchedule(schedule_id, "t", "q", '[[1], {"a": 2}]', 0, kind, spec, "UTC", True)
 
 
 def overdue(world: World, schedule_id: str = "s", seconds: float = 1.0) -> None:
@@ -68,11 +78,13 @@ def overdue(world: World, schedule_id: str = "s", seconds: float = 1.0) -> None:
 
 
 def one(world: World, schedule_id: str) -> ScheduleRow:
-    return world.ledger.run(read, schedule_id)[0]
+    found = world.ledger.run(find, schedule_id)
+    assert found is not None
+    return found
 
 
 def test_a_due_schedule_makes_one_job_a_tick_and_goes_on(world: World, beat: Start) -> None:
-    world.ledger.run(put, row())
+    world.ledger.run(create, row())
     scheduler = beat()
     scheduler.tick()
     assert world.states() == {}
@@ -92,7 +104,7 @@ def test_a_due_schedule_makes_one_job_a_tick_and_goes_on(world: World, beat: Sta
 
 
 def test_a_tick_that_exists_makes_no_second_job(world: World) -> None:
-    world.ledger.run(put, row())
+    world.ledger.run(create, row())
     overdue(world)
     due_at = one(world, "s").next_at
     assert len(world.ledger.run(fire, "s").job_ids) == 1
@@ -104,7 +116,7 @@ def test_a_tick_that_exists_makes_no_second_job(world: World) -> None:
 
 def test_two_beats_fire_each_moment_once(world: World) -> None:
     for n in range(10):
-        world.ledger.run(put, row(f"s{n}", spec="0.05"))
+        world.ledger.run(create, row(f"s{n}", spec="0.05"))
     stop = threading.Event()
 
     def race() -> None:
@@ -134,7 +146,7 @@ def test_two_beats_fire_each_moment_once(world: World) -> None:
 def test_after_a_time_away_only_the_latest_moments_are_made_up_for(
     world: World, beat: Start, catch_up: int, jobs: int
 ) -> None:
-    world.ledger.run(put, row(spec="60"))
+    world.ledger.run(create, row(spec="60"))
     overdue(world, seconds=630.0)
     first = one(world, "s").next_at
     assert first is not None
@@ -146,7 +158,7 @@ def test_after_a_time_away_only_the_latest_moments_are_made_up_for(
 
 
 def test_a_moment_that_is_too_old_is_passed_over(world: World, beat: Start) -> None:
-    world.ledger.run(put, row(spec="3600"))
+    world.ledger.run(create, row(spec="3600"))
     overdue(world, seconds=600.0)
     beat(catch_up_seconds=60.0).tick()
     assert world.states() == {}
@@ -155,7 +167,7 @@ def test_a_moment_that_is_too_old_is_passed_over(world: World, beat: Start) -> N
 
 def test_one_bad_schedule_does_not_hold_up_the_others_and_says_why(world: World, beat: Start) -> None:
     for name in ("bad-spec", "bad-zone", "bad-input", "bad-options", "good"):
-        world.ledger.run(put, row(name))
+        world.ledger.run(create, row(name))
         overdue(world, name, 5.0 if name.startswith("bad") else 1.0)
     world.sql.execute("UPDATE windrow.schedules SET kind = 'cron', spec = 'x' WHERE id = 'bad-spec'")
     world.sql.execute("UPDATE windrow.schedules SET timezone = 'Mars/Olympus' WHERE id = 'bad-zone'")
@@ -182,7 +194,7 @@ def test_a_retired_task_makes_no_job_until_it_is_declared_again(world: World, be
         "INSERT INTO windrow.tasks (name, queue, pool, release, max_attempts, retry, hard_limit, retired_at) "
         "VALUES ('t', 'theirs', 'p', '1', 7, '{\"base\": 2.0}', 12.0, clock_timestamp())"
     )
-    world.ledger.run(put, row()._replace(queue=None))
+    world.ledger.run(create, row()._replace(queue=None))
     overdue(world)
     scheduler = beat(schedule_retry_seconds=1e-3)
     scheduler.tick()
@@ -198,7 +210,7 @@ def test_a_retired_task_makes_no_job_until_it_is_declared_again(world: World, be
 
 
 def test_a_one_off_fires_once_even_when_it_is_late(world: World, beat: Start) -> None:
-    world.ledger.run(put, row(kind="once", spec=(datetime.now(UTC) - timedelta(days=1)).isoformat()))
+    world.ledger.run(create, row(kind="once", spec=(datetime.now(UTC) - timedelta(days=1)).isoformat()))
     scheduler = beat()
     scheduler.tick()
     scheduler.tick()
@@ -207,7 +219,7 @@ def test_a_one_off_fires_once_even_when_it_is_late(world: World, beat: Start) ->
 
 
 def test_a_paused_schedule_rests_and_goes_on_from_now(world: World, beat: Start) -> None:
-    world.ledger.run(put, row(spec="60"))
+    world.ledger.run(create, row(spec="60"))
     overdue(world, seconds=630.0)
     world.ledger.run(pause, "s")
     scheduler = beat()
@@ -221,31 +233,25 @@ def test_a_paused_schedule_rests_and_goes_on_from_now(world: World, beat: Start)
     assert resumed.next_at > datetime.now(UTC) - timedelta(seconds=5)
 
 
-def test_a_trigger_makes_a_job_now_and_changes_no_time(world: World) -> None:
-    world.ledger.run(put, row())
-    before = one(world, "s").next_at
-    assert len(world.ledger.run(trigger, "s").job_ids) == 1
-    assert world.states() == {"queued": 1}
-    assert one(world, "s").next_at == before
-
-
 def test_a_schedule_of_a_paused_queue_makes_jobs_without_messages(world: World) -> None:
     world.sql.execute("INSERT INTO windrow.queues (name, paused_at) VALUES ('q', clock_timestamp())")
-    world.ledger.run(put, row())
+    world.ledger.run(create, row())
     overdue(world)
     assert world.ledger.run(fire, "s").queued == []
     assert world.value("SELECT count(*) FROM windrow.jobs WHERE published_at IS NULL") == 1
 
 
 def test_an_edit_keeps_the_time_unless_it_changes_the_spec(world: World) -> None:
-    world.ledger.run(put, row(spec="3600"))
+    world.ledger.run(create, row(spec="3600"))
     before = one(world, "s").next_at
-    edited, created = world.ledger.run(put, row(spec="3600")._replace(priority=5))
-    assert (edited.next_at, edited.priority, created) == (before, 5, False)
-    edited, _ = world.ledger.run(put, row(spec="60"))
+    edited = world.ledger.run(replace, row(spec="3600")._replace(priority=5))
+    assert edited is not None
+    assert (edited.next_at, edited.priority) == (before, 5)
+    edited = world.ledger.run(replace, row(spec="60"))
+    assert edited is not None
     assert edited.next_at != before
     with pytest.raises(InvalidJob):
-        world.ledger.run(put, row(kind="cron", spec="never"))
+        world.ledger.run(replace, row(kind="cron", spec="never"))
 
 
 def test_an_apps_beat_schedule_is_honoured(world: World, beat: Start) -> None:
@@ -324,7 +330,7 @@ def test_what_the_ledger_cannot_keep_is_refused_with_the_reason_and_spoils_no_ot
             "good": {"task": "a", "schedule": 60},
         }
     ).tick()
-    rows = {r.id: r for r in world.ledger.run(read)}
+    rows = {r.id: r for r in world.ledger.run(page, None, 100)}
     assert {name for name, r in rows.items() if r.enabled} == {"honest", "good"}
     assert all(r.error and r.next_at is None for r in rows.values() if not r.enabled)
     assert "Solar" in str(rows["sun"].error)
@@ -352,7 +358,7 @@ def test_the_newest_release_counts_and_what_it_no_longer_says_is_disabled(world:
     tick(old)
     tick(new)
     tick(old)
-    rows = {r.id: r for r in world.ledger.run(read)}
+    rows = {r.id: r for r in world.ledger.run(page, None, 100)}
     assert {name: (r.task, r.enabled) for name, r in rows.items()} == {
         "a": ("new", True),
         "b": ("new", True),
@@ -371,16 +377,14 @@ def test_after_a_rollback_the_older_release_speaks_again(world: World, beat: Sta
 
 def test_what_the_api_changed_is_kept(world: World, beat: Start) -> None:
     scheduler = beat({"a": {"task": "code", "schedule": 60}, "b": {"task": "code", "schedule": 60}})
-    world.ledger.run(put, row("b"))
+    world.ledger.run(create, row("b"))
     tick(scheduler)
     assert one(world, "b").task == "t"
-    world.ledger.run(put, row("a", spec="120"))
+    world.ledger.run(replace, row("a", spec="120"))
     tick(scheduler)
     assert (one(world, "a").spec, one(world, "a").edited) == ("120", True)
-    # Code would bring a deleted one back, so it is disabled.
-    assert world.ledger.run(delete, "a")
-    tick(scheduler)
-    assert not one(world, "a").enabled
+    # Code would bring a deleted one back.
+    assert not world.ledger.run(delete, "a")
     assert world.ledger.run(delete, "b")
     tick(scheduler)
     assert one(world, "b").task == "code"

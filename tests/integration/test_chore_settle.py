@@ -10,7 +10,7 @@ from tests.integration.beat_world import World, wait_until
 from windrow.beat.chores.settle import Settle
 from windrow.broker.errors import BrokerUnavailable
 from windrow.store.control import cancel
-from windrow.store.lost_messages import begin_settle
+from windrow.store.lost_messages import begin_settle, resend
 
 
 @pytest.fixture
@@ -78,6 +78,12 @@ def test_a_lost_message_is_sent_once_by_two_beats(world: World) -> None:
     first, second = (Settle(world.crew(settle_every_seconds=1e-6).tools) for _ in range(2))
     assert first.run().done + second.run().done == 300
     assert len(world.messages()) == 300
+
+
+def test_a_job_that_another_beat_just_sent_again_is_left_alone(world: World) -> None:
+    sent(world, "a")
+    assert [one.id for one in world.ledger.run(resend, ["a"], 30.0)] == ["a"]
+    assert world.ledger.run(resend, ["a"], 30.0) == []
 
 
 def test_a_job_that_was_taken_meanwhile_is_left_alone(world: World) -> None:

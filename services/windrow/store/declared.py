@@ -76,7 +76,11 @@ def declare(rows: Sequence[ScheduleRow], release: str, silence: float) -> Op[Dec
                 old is not None and (old[5], old[6], old[7]) == (row.kind, row.spec, row.timezone) and old[9]
             )
             # A one-off that has fired has no next moment, and gets none by being said again.
-            next_at = old[8] if old is not None and same else row.next_at or (yield from first_moment(row))
+            next_at = (
+                old[8]
+                if old is not None and same
+                else row.next_at or (yield from first_moment(row.kind, row.spec, row.timezone))
+            )
         written.append(
             row._replace(enabled=row.error is None, origin="code", release=release, next_at=next_at)
         )

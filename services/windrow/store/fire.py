@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from windrow.core.errors import RetiredTask, UnknownJob
+from windrow.core.errors import RetiredTask
 from windrow.core.ids import new_id
 from windrow.core.job import DEFAULT_QUEUE, NewJob
 from windrow.core.job_json import from_dict
@@ -28,20 +28,15 @@ class Fired(NamedTuple):
     scheduled: bool
 
 
-_READ = """
-SELECT {columns}, clock_timestamp(), t.queue, t.max_attempts, t.retry, t.hard_limit, t.soft_limit,
+_COLUMNS = ", ".join(f"s.{field}" for field in ScheduleRow._fields)
+_DUE = f"""
+SELECT {_COLUMNS}, clock_timestamp(), t.queue, t.max_attempts, t.retry, t.hard_limit, t.soft_limit,
        t.retired_at IS NOT NULL,
        EXISTS (SELECT FROM windrow.queues q WHERE q.name = coalesce(s.queue, t.queue) AND q.paused_at IS NOT NULL)
 FROM windrow.schedules s LEFT JOIN windrow.tasks t ON t.name = s.task
-WHERE s.id = %(id)s AND {which} FOR UPDATE OF s {skip}
+WHERE s.id = %(id)s AND s.enabled AND s.paused_at IS NULL AND s.next_at <= clock_timestamp()
+FOR UPDATE OF s SKIP LOCKED
 """
-_COLUMNS = ", ".join(f"s.{field}" for field in ScheduleRow._fields)
-_DUE = _READ.format(
-    columns=_COLUMNS,
-    which="s.enabled AND s.paused_at IS NULL AND s.next_at <= clock_timestamp()",
-    skip="SKIP LOCKED",
-)
-_ANY = _READ.format(columns=_COLUMNS, which="true", skip="")
 
 _TICK = """
 INSERT INTO windrow.ticks (schedule_id, fire_at, job_id)
@@ -80,20 +75,6 @@ def fire(
     fired = yield from _accept(row, rows[0], list(jobs), input)
     yield Query(_ADVANCE, {"id": schedule_id, "next": following, "last": moments[-1]})
     return fired
-
-
-def trigger(schedule_id: str) -> Op[Fired]:
-    """nothing -> queued: one job of a schedule now, whatever its time; its next moment stays. Raises UnknownJob."""
-    rows = yield Query(_ANY, {"id": schedule_id})
-    if not rows:
-        raise UnknownJob(schedule_id)
-    row, now, job_id = (
-        as_row(rows[0][: len(ScheduleRow._fields)]),
-        rows[0][len(ScheduleRow._fields)],
-        new_id(),
-    )
-    yield Query(_TICK, {"id": schedule_id, "at": [now], "job": [job_id]})
-    return (yield from _accept(row, rows[0], [job_id], None))
 
 
 def _accept(row: ScheduleRow, read: Any, job_ids: list[str], text: str | None) -> Op[Fired]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from windrow.core.schedule import next_after, parse_spec, zone
 from windrow.store.op import Op, Query, Row, single
+from windrow.store.schedules import COLUMNS, ScheduleRow, as_row, first_moment
+
+__all__ = ["NewSchedule", "ScheduleRow", "create", "delete", "find", "page", "pause", "replace", "resume"]
 
 
 class NewSchedule(NamedTuple):
@@ -26,50 +29,31 @@ class NewSchedule(NamedTuple):
     enabled: bool
 
 
-class ScheduleRow(NamedTuple):
-    """A schedule as the ledger has it."""
-
-    id: str
-    task: str
-    queue: str | None
-    input: str
-    priority: int
-    kind: str
-    spec: str
-    timezone: str
-    enabled: bool
-    paused_at: datetime | None
-    #: api, or code.
-    origin: str
-    release: str | None
-    edited: bool
-    created_at: datetime
-    next_at: datetime | None
-    last_at: datetime | None
-
-
-_COLUMNS = ", ".join(ScheduleRow._fields)
-
-
 def create(new: NewSchedule) -> Op[ScheduleRow | None]:
     """nothing -> enabled or not; None when there is one with that id. Raises InvalidJob for a bad spec."""
-    next_at = yield from _next(new)
+    next_at = yield from first_moment(new.kind, new.spec, new.timezone)
     rows = yield Query(
         "INSERT INTO windrow.schedules (id, task, queue, input, priority, kind, spec, timezone, enabled, next_at) "
         "VALUES (%(id)s, %(task)s, %(queue)s, %(input)s, %(priority)s, %(kind)s, %(spec)s, %(timezone)s, %(enabled)s, "
-        f"%(next_at)s) ON CONFLICT (id) DO NOTHING RETURNING {_COLUMNS}",
+        f"%(next_at)s) ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}",
         {**new._asdict(), "next_at": next_at},
     )
     return _one(rows)
 
 
 def replace(new: NewSchedule) -> Op[ScheduleRow | None]:
-    """Change everything but the id; a code-declared one is the caller's from now on. None when there is none."""
-    next_at = yield from _next(new)
+    """Change everything but the id; the time stays unless its spec changes. None when there is none.
+
+    A code-declared one is the caller's from now on. Raises InvalidJob for a bad spec.
+    """
+    next_at = yield from first_moment(new.kind, new.spec, new.timezone)
     rows = yield Query(
         "UPDATE windrow.schedules SET task = %(task)s, queue = %(queue)s, input = %(input)s, "
         "priority = %(priority)s, kind = %(kind)s, spec = %(spec)s, timezone = %(timezone)s, "
-        f"enabled = %(enabled)s, next_at = %(next_at)s, edited = true WHERE id = %(id)s RETURNING {_COLUMNS}",
+        "enabled = %(enabled)s, edited = true, error = NULL, failed_at = NULL, "
+        "next_at = CASE WHEN enabled AND next_at IS NOT NULL AND (kind, spec, timezone) "
+        "= (%(kind)s, %(spec)s, %(timezone)s) THEN next_at ELSE %(next_at)s END "
+        f"WHERE id = %(id)s RETURNING {COLUMNS}",
         {**new._asdict(), "next_at": next_at},
     )
     return _one(rows)
@@ -78,7 +62,7 @@ def replace(new: NewSchedule) -> Op[ScheduleRow | None]:
 @single
 def find(schedule_id: str) -> Op[ScheduleRow | None]:
     """The schedule."""
-    rows = yield Query(f"SELECT {_COLUMNS} FROM windrow.schedules WHERE id = %(id)s", {"id": schedule_id})
+    rows = yield Query(f"SELECT {COLUMNS} FROM windrow.schedules WHERE id = %(id)s", {"id": schedule_id})
     return _one(rows)
 
 
@@ -86,10 +70,10 @@ def find(schedule_id: str) -> Op[ScheduleRow | None]:
 def page(after: str | None, limit: int) -> Op[list[ScheduleRow]]:
     """At most `limit` schedules by id, those behind `after`."""
     rows = yield Query(
-        f"SELECT {_COLUMNS} FROM windrow.schedules WHERE id > %(after)s ORDER BY id LIMIT %(limit)s",
+        f"SELECT {COLUMNS} FROM windrow.schedules WHERE id > %(after)s ORDER BY id LIMIT %(limit)s",
         {"after": after or "", "limit": limit},
     )
-    return [ScheduleRow(*row) for row in rows]
+    return [as_row(row) for row in rows]
 
 
 @single
@@ -106,32 +90,30 @@ def pause(schedule_id: str) -> Op[ScheduleRow | None]:
     """Let it fire no more until it is resumed."""
     rows = yield Query(
         "UPDATE windrow.schedules SET paused_at = coalesce(paused_at, clock_timestamp()) "
-        f"WHERE id = %(id)s RETURNING {_COLUMNS}",
+        f"WHERE id = %(id)s RETURNING {COLUMNS}",
         {"id": schedule_id},
     )
     return _one(rows)
 
 
 def resume(schedule_id: str) -> Op[ScheduleRow | None]:
-    """Let it fire again, from now on: what it missed while it was paused stays missed."""
-    row = yield from find(schedule_id)
-    if row is None or row.paused_at is None:
-        return row
-    next_at = yield from _next(row)
+    """Let it fire again, from now on: what it missed while it was paused stays missed, but not a one-off."""
     rows = yield Query(
-        f"UPDATE windrow.schedules SET paused_at = NULL, next_at = %(next_at)s WHERE id = %(id)s RETURNING {_COLUMNS}",
+        f"SELECT {COLUMNS}, clock_timestamp() FROM windrow.schedules WHERE id = %(id)s FOR UPDATE",
+        {"id": schedule_id},
+    )
+    if not rows:
+        return None
+    row, now = as_row(rows[0][:-1]), rows[0][-1]
+    next_at = row.next_at
+    if row.paused_at is not None and next_at is not None and next_at <= now and row.kind != "once":
+        next_at = next_after(parse_spec(row.kind, row.spec), zone(row.timezone), now, next_at)
+    rows = yield Query(
+        f"UPDATE windrow.schedules SET paused_at = NULL, next_at = %(next_at)s WHERE id = %(id)s RETURNING {COLUMNS}",
         {"id": schedule_id, "next_at": next_at},
     )
     return _one(rows)
 
 
-def _next(schedule: NewSchedule | ScheduleRow) -> Op[datetime | None]:
-    """When it fires next, by the database's clock; None: never again."""
-    spec, tz = parse_spec(schedule.kind, schedule.spec), zone(schedule.timezone)
-    rows = yield Query("SELECT clock_timestamp()")
-    now: Any = rows[0][0]
-    return next_after(spec, tz, now)
-
-
-def _one(rows: list[Row] | tuple[Row, ...] | Any) -> ScheduleRow | None:
-    return ScheduleRow(*rows[0]) if rows else None
+def _one(rows: Sequence[Row]) -> ScheduleRow | None:
+    return as_row(rows[0]) if rows else None

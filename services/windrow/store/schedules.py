@@ -1,4 +1,4 @@
-"""Schedules: read them, write them, and fire those that are due."""
+"""Schedules: what the ledger keeps of each, and which are due."""
 
 from __future__ import annotations
 
@@ -45,100 +45,18 @@ class ScheduleRow(NamedTuple):
 COLUMNS = ", ".join(ScheduleRow._fields)
 
 
-@single
-def read(schedule_id: str | None = None) -> Op[list[ScheduleRow]]:
-    """Every schedule by id, or the one with that id."""
-    rows = yield Query(
-        f"SELECT {COLUMNS} FROM windrow.schedules WHERE %(id)s::text IS NULL OR id = %(id)s ORDER BY id",
-        {"id": schedule_id},
-    )
-    return [as_row(row) for row in rows]
-
-
 def as_row(row: Row) -> ScheduleRow:
     """A row of COLUMNS."""
     return ScheduleRow(*row)
 
 
-_PUT = f"""
-INSERT INTO windrow.schedules AS s (id, task, queue, input, options, priority, kind, spec, timezone, enabled, next_at)
-VALUES (%(id)s, %(task)s, %(queue)s, %(input)s, %(options)s, %(priority)s, %(kind)s, %(spec)s, %(timezone)s,
-        %(enabled)s, %(next_at)s)
-ON CONFLICT (id) DO UPDATE
-SET task = excluded.task, queue = excluded.queue, input = excluded.input, options = excluded.options,
-    priority = excluded.priority, enabled = excluded.enabled, edited = true, error = NULL, failed_at = NULL,
-    next_at = CASE WHEN s.enabled AND s.next_at IS NOT NULL
-                    AND (s.kind, s.spec, s.timezone) = (excluded.kind, excluded.spec, excluded.timezone)
-                   THEN s.next_at ELSE excluded.next_at END,
-    kind = excluded.kind, spec = excluded.spec, timezone = excluded.timezone
-RETURNING {COLUMNS}, xmax = 0
-"""
-
-
-def put(row: ScheduleRow) -> Op[tuple[ScheduleRow, bool]]:
-    """Create or replace; returns the row, and whether it is new. The time of a schedule that keeps its spec stays.
-
-    A schedule that code declared becomes the caller's. Raises InvalidJob for a spec or zone that cannot be read.
-    """
-    next_at = yield from first_moment(row)
-    rows = yield Query(_PUT, {**row._asdict(), "next_at": next_at})
-    return as_row(rows[0][:-1]), rows[0][-1]
-
-
-def first_moment(row: ScheduleRow) -> Op[datetime | None]:
-    """The first moment of a new schedule: of a one-off its own, however late; None when there is none."""
-    spec, tz = parse_spec(row.kind, row.spec), zone(row.timezone)
+def first_moment(kind: str, text: str, timezone: str) -> Op[datetime | None]:
+    """When a new schedule first fires; a one-off in the past at once; None: never. Raises InvalidJob."""
+    spec, tz = parse_spec(kind, text), zone(timezone)
     if isinstance(spec, Once):
         return spec.at
     rows = yield Query("SELECT clock_timestamp()")
     return next_after(spec, tz, rows[0][0])
-
-
-@single
-def delete(schedule_id: str) -> Op[bool]:
-    """Whether there was one. One that code declares is disabled instead: its release would bring it back."""
-    rows = yield Query(
-        """
-        WITH gone AS (DELETE FROM windrow.schedules WHERE id = %(id)s AND origin = 'api' RETURNING id),
-        off AS (UPDATE windrow.schedules SET enabled = false, edited = true
-                WHERE id = %(id)s AND origin = 'code' RETURNING id)
-        SELECT id FROM gone UNION ALL SELECT id FROM off
-        """,
-        {"id": schedule_id},
-    )
-    return bool(rows)
-
-
-@single
-def pause(schedule_id: str) -> Op[ScheduleRow | None]:
-    """Let it fire no more until `resume`; None for an unknown id."""
-    rows = yield Query(
-        "UPDATE windrow.schedules SET paused_at = coalesce(paused_at, clock_timestamp()) "
-        f"WHERE id = %(id)s RETURNING {COLUMNS}",
-        {"id": schedule_id},
-    )
-    return as_row(rows[0]) if rows else None
-
-
-def resume(schedule_id: str) -> Op[ScheduleRow | None]:
-    """Let it fire again, from now on: what the pause swallowed is not made up for. None for an unknown id."""
-    rows = yield Query(
-        f"SELECT {COLUMNS}, clock_timestamp() FROM windrow.schedules WHERE id = %(id)s FOR UPDATE",
-        {"id": schedule_id},
-    )
-    if not rows:
-        return None
-    row, now = as_row(rows[0][:-1]), rows[0][-1]
-    if row.paused_at is None:
-        return row
-    next_at = row.next_at
-    if next_at is not None and next_at <= now and row.kind != "once":
-        next_at = next_after(parse_spec(row.kind, row.spec), zone(row.timezone), now, next_at)
-    rows = yield Query(
-        f"UPDATE windrow.schedules SET paused_at = NULL, next_at = %(next_at)s WHERE id = %(id)s RETURNING {COLUMNS}",
-        {"id": schedule_id, "next_at": next_at},
-    )
-    return as_row(rows[0])
 
 
 @single

@@ -58,16 +58,28 @@ def test_a_claimed_job_of_a_dead_worker_is_queued_again_at_no_cost(world: World)
     assert world.value("SELECT lost AND ended_at IS NOT NULL FROM windrow.workers") is True
 
 
-def test_the_only_job_that_ran_pays_with_a_failure_and_waits(world: World) -> None:
-    world.accept("poison", "claimed1", "claimed2")
+def test_the_only_job_of_a_dead_worker_pays_with_a_failure_and_waits(world: World) -> None:
+    world.accept("poison")
     world.worker("w1")
-    world.claim("w1", "poison", "claimed1", "claimed2", started=["poison"])
+    world.claim("w1", "poison", started=["poison"])
     world.lapse("w1")
     patient(world).run()
     assert world.job("poison", "state", "failures", "losses") == ("retrying", 1, 0)
     assert world.job("poison", "run_at > created_at") is True
     assert attempts(world, "poison") == [(1, "lost")]
-    assert sorted(world.messages()) == ["claimed1", "claimed2"]
+
+
+def test_the_only_job_known_to_have_begun_is_not_blamed_for_what_a_claimed_one_may_have_done(
+    world: World,
+) -> None:
+    world.accept("innocent", "claimed1", "claimed2")
+    world.worker("w1")
+    world.claim("w1", "innocent", "claimed1", "claimed2", started=["innocent"])
+    world.lapse("w1")
+    patient(world).run()
+    assert world.job("innocent", "state", "failures", "losses") == ("queued", 0, 1)
+    assert world.job("claimed1", "state", "failures", "losses") == ("queued", 0, 0)
+    assert sorted(world.messages()) == ["claimed1", "claimed2", "innocent"]
 
 
 def test_of_several_jobs_that_ran_nobody_is_blamed(world: World) -> None:

@@ -34,18 +34,19 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(job: LostJob, started: int) -> Verdict:
-    """The verdict on `job` of a worker that died with `started` jobs begun.
+def judge(job: LostJob, suspects: int) -> Verdict:
+    """The verdict on `job` of a worker that died with `suspects` jobs in its hands.
 
-    One that ran alone did it: it counts a failure. Of several nobody is blamed, each counts a loss, and with
-    enough losses a job runs alone next time. One that never began costs nothing but its claim.
+    One that ran alone did it: it counts a failure. Of several nobody is blamed, each that is known to have
+    begun counts a loss, and with enough losses a job runs alone next time. One that is not known to have
+    begun costs nothing but its claim; but it is a suspect: the fastest poison kills before its start is saved.
     """
-    blamed = job.started and started == 1
+    blamed = job.started and suspects == 1
     failures = job.failures + blamed
     losses = job.losses + (job.started and not blamed)
     reason = "lost while it ran this job"
     if job.started and not blamed:
-        reason = f"lost while it ran this job and {started - 1} more"
+        reason = f"lost while it ran this job and held {suspects - 1} more"
     if job.cancel_requested:
         return Verdict(State.CANCELLED, failures, losses, reason)
     if job.claims >= MAX_CLAIMS:

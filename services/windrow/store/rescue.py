@@ -118,8 +118,8 @@ def rescue(
     """claimed, running -> queued, retrying, or doomed (see `end`), for all that the dead `worker` held.
 
     Nothing happens when it renewed meanwhile, or somebody else rescues it. `delay` gives the seconds until a
-    retry. `only` (a job's id, the number of jobs that were running) does one job of a worker whose others
-    make the statement fail.
+    retry. `only` (a job's id, the number of jobs that it held) does one job of a worker whose others make the
+    statement fail.
     """
     yield from bound_transaction()
     mine = yield Query(
@@ -130,10 +130,10 @@ def rescue(
         return Rescued([], 0, 0)
     rows = yield Query(_HELD, {"worker": worker})
     jobs = [LostJob(*row) for row in rows]
-    started = sum(job.started for job in jobs)
+    suspects = len(jobs)
     if only is not None:
-        jobs, started = [job for job in jobs if job.id == only[0]], only[1]
-    verdicts = [judge(job, started) for job in jobs]
+        jobs, suspects = [job for job in jobs if job.id == only[0]], only[1]
+    verdicts = [judge(job, suspects) for job in jobs]
     rows = (
         yield Query(_FREE, _columns(jobs, verdicts, worker, delay)) if jobs else Query("SELECT 1 WHERE false")
     )
@@ -167,13 +167,13 @@ def worker_lost(worker: str, reason: str) -> Failure:
 
 
 @single
-def held(worker: str) -> Op[list[tuple[str, bool]]]:
-    """(id, whether it started) of what a worker holds."""
+def held(worker: str) -> Op[list[str]]:
+    """Ids of what a worker holds."""
     rows = yield Query(
-        f"SELECT j.id, j.state = 'running' FROM windrow.jobs j WHERE j.worker = %(worker)s AND {_HOLDS} ORDER BY j.id",
+        f"SELECT j.id FROM windrow.jobs j WHERE j.worker = %(worker)s AND {_HOLDS} ORDER BY j.id",
         {"worker": worker},
     )
-    return [(row[0], row[1]) for row in rows]
+    return [row[0] for row in rows]
 
 
 @single

@@ -58,15 +58,14 @@ class Rescue:
     def _rescue(self, worker: str, watched: float) -> int:
         run = self._tools.ledgers.run
 
-        jobs = dict(run(held, worker))
-        started = sum(jobs.values())
+        jobs = run(held, worker)
         skip = set(self._bad.skip)
         results = []
         if not skip.intersection(jobs):
             results = self._bad.run(
                 lambda _: run(rescue, worker, watched, _delay),
-                lambda _: list(jobs),
-                lambda job_id: run(rescue, worker, watched, _delay, (job_id, started)),
+                lambda _: jobs,
+                lambda job_id: run(rescue, worker, watched, _delay, (job_id, len(jobs))),
             )
         sent = [job for result in results for job in result.queued]
         retrying = sum(result.retrying for result in results)

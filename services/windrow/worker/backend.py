@@ -69,7 +69,7 @@ class LedgerBackend(BaseBackend):
         text = result_text(result)
         if store_result and not (request and request.ignore_result):
             run.result = text
-            run.children = dumps(self.current_task_children(request))
+            run.children = _children(request)
         run.state, run.outcome = State.SUCCEEDED, "succeeded"
         if request and request.chord:
             self._part(run, request, text, None)
@@ -92,7 +92,7 @@ class LedgerBackend(BaseBackend):
         run.jobs, run.chords, run.parts, run.failed, run.result = [], [], [], [], None
         run.state, run.outcome = State.FAILED, "failed"
         run.failure = failure = failure_of(exc, traceback)
-        run.children = dumps(self.current_task_children(request)) if store_result else NOT_STORED
+        run.children = _children(request) if store_result else NOT_STORED
         if run.request.get("will_retry") or request is None:
             return
         self._spread(run, request, failure)
@@ -130,7 +130,7 @@ class LedgerBackend(BaseBackend):
             return result
         if run is not None and state in states.READY_STATES:
             run.reported = (state, result)
-            run.children = dumps(self.current_task_children(request))
+            run.children = _children(request)
             return result
         try:
             (Here.submitter or self.app.windrow.caller).progress(
@@ -288,3 +288,9 @@ class LedgerBackend(BaseBackend):
 
     def _delete_group(self, group_id: str) -> None:
         self.app.windrow.caller.run(delete_group, group_id)
+
+
+def _children(request: Any) -> str:
+    """JSON text of what the run submitted, as AsyncResult tuples."""
+    found = request.children if request else None
+    return dumps([child.as_tuple() for child in found]) if found else "[]"

@@ -12,7 +12,6 @@ from celery.app.task import Context
 from celery.app.trace import TraceInfo, build_tracer
 from celery.exceptions import SoftTimeLimitExceeded, WorkerShutdown, WorkerTerminate
 from celery.states import FAILURE, IGNORED, REJECTED, REVOKED, SUCCESS
-from kombu.utils.json import loads
 
 from windrow.core.aftermath import Ended, aftermath, revoked
 from windrow.core.errors import JobCancelled
@@ -22,7 +21,7 @@ from windrow.core.states import State
 from windrow.worker.here import Here, Run
 from windrow.worker.request_dict import celery_request
 from windrow.worker.submitter import Submitter
-from windrow.worker.texts import dumps, failure_from_meta, failure_of, result_text
+from windrow.worker.texts import dumps, failure_from_meta, failure_of, loads, result_text
 
 #: billiard ends a child that got a signal with sys.exit(-(256 - number)).
 _SIGNAL_EXITS = range(-256, -191)

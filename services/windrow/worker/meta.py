@@ -8,10 +8,9 @@ from typing import Any
 from celery import states
 from celery.backends.base import Backend
 from celery.exceptions import TaskRevokedError
-from kombu.utils.json import loads
 
 from windrow.core.states import State, celery_state
-from windrow.worker.texts import raised_from
+from windrow.worker.texts import loads, raised_from
 
 #: Children of an attempt whose task does not want its end to be seen (ignore_result).
 NOT_STORED = "null"

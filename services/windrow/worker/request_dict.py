@@ -53,8 +53,11 @@ def celery_request(app: Celery, run: Run, args: Any, kwargs: Any) -> dict[str, A
             "priority": adopted.capture.to_celery(priority) if adopted else priority,
             "redelivered": given.get("redelivered"),
         },
+        # Else Celery looks for custom ones in each request.
+        "headers": {},
     }
     if options:
+        request["headers"] = options.get("headers") or {}
         request.update(options.get("headers") or {})
         request.update((name, options[name]) for name in _COPIED if name in options)
     return request

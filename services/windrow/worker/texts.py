@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback as tracebacks
 from typing import Any
 
@@ -9,8 +10,7 @@ from celery.backends.base import Backend
 from celery.result import ResultBase
 from celery.utils.serialization import ensure_serializable
 from kombu.exceptions import EncodeError
-from kombu.utils.json import dumps as _dumps
-from kombu.utils.json import loads
+from kombu.utils import json as kombu_json
 
 from windrow.core.job import Failure
 
@@ -19,10 +19,22 @@ def dumps(value: Any) -> str:
     """JSON text of `value`; raises kombu's EncodeError, as publishing it would."""
     try:
         # ASCII, so that NUL and lone surrogates are escapes, which Postgres keeps.
-        text: str = _dumps(value)
+        return json.dumps(value)
+    except TypeError:
+        pass  # kombu knows more types, and is slower.
+    except (ValueError, OverflowError, RecursionError) as exc:
+        raise EncodeError(str(exc)) from exc
+    try:
+        text: str = kombu_json.dumps(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as exc:
         raise EncodeError(str(exc)) from exc
     return text
+
+
+def loads(text: str) -> Any:
+    """The reverse of `dumps`."""
+    # kombu's types are objects with this key; without one of them, the plain decoder does the same faster.
+    return kombu_json.loads(text) if '"__type__"' in text else json.loads(text)
 
 
 def result_text(value: Any) -> str:

@@ -22,13 +22,15 @@ WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true
 hit AS MATERIALIZED (
     SELECT j.id FROM windrow.jobs j, lazily
     WHERE j.id = ANY(%(ids)s)
-      AND (j.state::text = 'queued' OR (j.state::text = 'retrying' AND j.run_at <= clock_timestamp()))
-      AND NOT j.cancel_requested
-      AND (j.expires_at IS NULL OR j.expires_at > clock_timestamp())
+      AND ((j.state::text = 'queued' OR (j.state::text = 'retrying' AND j.run_at <= clock_timestamp()))
+           AND NOT j.cancel_requested
+           AND (j.expires_at IS NULL OR j.expires_at > clock_timestamp())
+           OR j.state::text = 'claimed' AND j.token = %(token)s AND j.worker = %(worker)s)
     ORDER BY j.id FOR UPDATE OF j
 )
 UPDATE windrow.jobs j
-SET state = 'claimed', worker = %(worker)s, token = %(token)s, claims = claims + 1
+SET state = 'claimed', worker = %(worker)s, token = %(token)s,
+    claims = claims + CASE WHEN j.token = %(token)s THEN 0 ELSE 1 END
 FROM hit, windrow.payloads p
 WHERE j.id = hit.id AND p.job_id = hit.id
 RETURNING j.id, j.task, j.queue, j.token, p.input, p.options, j.attempt, j.failures, j.max_attempts,
@@ -41,7 +43,8 @@ RETURNING j.id, j.task, j.queue, j.token, p.input, p.options, j.attempt, j.failu
 def claim(ids: Sequence[str], worker: str, token: int) -> Op[list[Held]]:
     """queued (or retrying and due) -> claimed, for `worker`; those that are not claimable are left out.
 
-    Commits asynchronously. The fence `token` is a random number of the caller's, new for every call.
+    Commits asynchronously. The fence `token` is a random number of the caller's, new for every call; a call that
+    is repeated with the same token, because its answer was lost, finds its jobs again.
     """
     rows = yield Query(_CLAIM, {"ids": list(ids), "worker": worker, "token": token})
     return [Held(*row) for row in rows]

@@ -236,7 +236,8 @@ class Hold:
             logger.warning("%d outcomes came too late: their jobs were taken over.", dropped)
         self.outbox.send(
             jobs=finished.queued,
-            finished=[*finished.ids, *finished.ended],
+            # All of them: an outcome that a lost answer made us save twice looks like one that came too late.
+            finished=[*ids, *finished.ended],
             beat="promote" if finished.scheduled else None,
         )
         self.mailbox.post(self.desk.saved, ids)

@@ -59,6 +59,7 @@ class LedgerThread(threading.Thread):
         self._outcomes: deque[Outcome] = deque()
         self._calls: deque[tuple[Future[Any], float, Callable[[Ledger], Any]]] = deque()
         self._ended: set[str] = set()
+        self._token = 0
         self._stopping = False
         self._busy = False
 
@@ -170,11 +171,23 @@ class LedgerThread(threading.Thread):
 
     def _flush_claims(self) -> None:
         batch = _peek(self._claims)
-        if batch:
-            ids = sorted(set(batch))
-            held = self._ledger.run(claim, ids, self._worker, random.SystemRandom().getrandbits(62))
-            _drop(self._claims, len(batch))
-            self._on_claimed(ids, held)
+        if not batch:
+            return
+        # The same token until an answer came: a claim whose answer was lost finds its jobs again.
+        self._token = self._token or random.SystemRandom().getrandbits(62)
+
+        def save(part: Sequence[str]) -> None:
+            held = self._ledger.run(claim, part, self._worker, self._token)
+            _drop(self._claims, len(part))
+            self._on_claimed(part, held)
+
+        def refuse(job_id: str, exc: Exception) -> None:
+            logger.error("A message named an impossible job: %s", exc)
+            _drop(self._claims, 1)
+            self._on_claimed([job_id], [])
+
+        run_split(save, batch, refuse)
+        self._token = 0
 
     def _flush_starts(self) -> None:
         if self._stopping or self._due_starts():

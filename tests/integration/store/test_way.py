@@ -50,7 +50,7 @@ def test_only_one_of_two_workers_gets_a_job(book: Book) -> None:
 
     def take(worker: str) -> None:
         ledger = Ledger(book.url)
-        got.extend(held.id for held in ledger.run(claim, ids, worker, 1))
+        got.extend(held.id for held in ledger.run(claim, ids, worker, int(worker[1:])))
         ledger.close()
 
     threads = [threading.Thread(target=take, args=(f"w{n}",)) for n in range(4)]
@@ -59,6 +59,14 @@ def test_only_one_of_two_workers_gets_a_job(book: Book) -> None:
     for thread in threads:
         thread.join()
     assert sorted(got) == sorted(ids)
+
+
+def test_a_claim_whose_answer_was_lost_finds_its_jobs_again(book: Book) -> None:
+    ids = book.kept(3)
+    first, again = (book.ledger.run(claim, ids, "w1", 99) for _ in range(2))
+    assert [held.id for held in first] == [held.id for held in again]
+    assert book.row(ids[0], "claims") == (1,)
+    assert book.ledger.run(claim, ids, "w2", 100) == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from psycopg import Error as PostgresError
 from starlette.exceptions import HTTPException
 
 from windrow.api import problems
+from windrow.api.allow import allowed
 from windrow.api.flaws import MAX_FLAWS, cut
 from windrow.api.problems import Flaw, Problem
 from windrow.core.coalescer import CoalescerFull
@@ -81,6 +82,12 @@ def _framework(error: HTTPException, request: Request | None) -> Problem:
     if error.status_code == problems.NOT_FOUND:
         return problems.not_found("There is nothing at this path")
     if error.status_code == problems.METHOD_NOT_ALLOWED:
-        method = request.method if request else "This method"
-        return problems.method_not_allowed(method, (error.headers or {}).get("Allow"))
+        return _other_method(error, request)
     return problems.generic(error.status_code, str(error.detail), error.headers)
+
+
+def _other_method(error: HTTPException, request: Request | None) -> Problem:
+    # The framework knows the methods of the first route that matches, and there may be several.
+    allow = allowed(request.app.openapi(), request.url.path) if request else None
+    method = request.method if request else "This method"
+    return problems.method_not_allowed(method, allow or (error.headers or {}).get("Allow"))

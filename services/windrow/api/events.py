@@ -29,10 +29,19 @@ RECONNECT_MS = 1_000
 SOON_SECONDS = 0.25
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
+_EVENT = {
+    "type": "object",
+    "required": ["event", "id", "data"],
+    "properties": {
+        "event": {"enum": ["state", "progress"]},
+        "id": {"type": "string", "description": "Send it as Last-Event-ID to go on from here."},
+        "data": {"type": "string", "description": "JSON: the state, or what the task reported."},
+    },
+}
 _ANSWERS: Documented = {
     problems.OK: {
         "description": "Events `state` and `progress`; the stream ends with the final state.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "content": {MEDIA_TYPE: {"itemSchema": _EVENT}},
     },
     problems.NO_CONTENT: {"description": "The reader has seen the final state: it need not connect again."},
 }

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from windrow.api.auth import needs
 from windrow.api.documented import refusals
 from windrow.api.jobs_service import JobsService
-from windrow.api.problems import INVALID
+from windrow.api.problems import INTERNAL, INVALID, NOT_FOUND, UNAVAILABLE
 from windrow.api.services import Services
 from windrow.apps import AppSpec, find_app
 
@@ -23,7 +23,9 @@ def mount_apps(app: FastAPI, services: Services) -> None:
         if spec.router is not None:
             keyed = [] if spec.name in settings.open_apps else [Depends(needs())]
             app.include_router(
-                _router(spec, jobs), dependencies=keyed, responses=refusals(INVALID, common=bool(keyed))
+                _router(spec, jobs),
+                dependencies=keyed,
+                responses=refusals(NOT_FOUND, INVALID, INTERNAL, UNAVAILABLE, common=bool(keyed)),
             )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import StringConstraints
 
 from windrow.api import problems
 from windrow.api.auth import JOBS_READ, needs
@@ -18,7 +18,7 @@ from windrow.api.reading import check_id, find_job, missing
 from windrow.api.services import Services, services_of
 from windrow.api.views import AttemptList, AttemptView, JobPage, JobView, answer, error_view, job_view, render
 from windrow.core.ids import lowest_id_at
-from windrow.core.input import PRINTABLE
+from windrow.core.input import PRINTABLE, WrittenMoment
 from windrow.core.states import State
 from windrow.store import jobs
 
@@ -40,9 +40,9 @@ async def list_jobs(
     task: Word | None = None,
     queue: Word | None = None,
     tag: Word | None = None,
-    created_from: Annotated[AwareDatetime | None, Query(description="Not before; UUIDv7 ids only.")] = None,
+    created_from: Annotated[WrittenMoment | None, Query(description="Not before; UUIDv7 ids only.")] = None,
     created_before: Annotated[
-        AwareDatetime | None, Query(description="Earlier than; UUIDv7 ids only.")
+        WrittenMoment | None, Query(description="Earlier than; UUIDv7 ids only.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(max_length=300, description="`next` of the page before.")] = None,

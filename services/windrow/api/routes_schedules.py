@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import TypeAdapter
 
 from windrow.api import problems
@@ -15,6 +16,7 @@ from windrow.api.documented import refusals
 from windrow.api.outbox import PROMOTE
 from windrow.api.schedule_bodies import (
     ID_PATTERN,
+    MAX_ID_CHARS,
     ScheduleBody,
     ScheduleCreate,
     ScheduleList,
@@ -31,8 +33,17 @@ from windrow.store import schedule_crud as schedules
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 Parts = Annotated[Services, Depends(services_of)]
 READ, WRITE = [Depends(needs(JOBS_READ))], [Depends(needs(SCHEDULES_WRITE))]
-ScheduleId = Annotated[str, Path(min_length=1, max_length=200, pattern=ID_PATTERN)]
 MAX_PAGE = 500
+
+
+def _possible(schedule_id: str) -> str:
+    """An id that a schedule can have. Raises the 404 problem."""
+    if len(schedule_id) > MAX_ID_CHARS or not re.fullmatch(ID_PATTERN, schedule_id):
+        raise problems.not_found(f"There is no schedule {schedule_id[:MAX_ID_CHARS]!r}")
+    return schedule_id
+
+
+ScheduleId = Annotated[str, Depends(_possible)]
 _CREATE: TypeAdapter[ScheduleCreate] = TypeAdapter(ScheduleCreate)
 _REPLACE: TypeAdapter[ScheduleBody] = TypeAdapter(ScheduleBody)
 

@@ -15,9 +15,10 @@ from windrow.core.schedule import MAX_INTERVAL_SECONDS, parse_spec
 from windrow.store.schedule_crud import ScheduleRow
 
 ID_PATTERN = r"^[A-Za-z0-9._~@-]+$"
+MAX_ID_CHARS = 200
 #: What callers may make; the code's own may be quicker.
 MIN_EVERY_SECONDS = 1.0
-ScheduleName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ID_PATTERN)]
+ScheduleName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS, pattern=ID_PATTERN)]
 
 
 class Timing(NamedTuple):

@@ -51,7 +51,7 @@ def make_services(settings: ApiSettings) -> Services:
     ledger = AsyncLedger(
         settings.database_url.get_secret_value(),
         size=settings.api_connections,
-        prepare=settings.api_prepare,
+        prepare=settings.prepared_statements,
         acquire_timeout=settings.api_ledger_seconds,
     )
     publisher = AsyncPublisher(redis_url, settings.window)

@@ -27,7 +27,7 @@ class ApiSettings(BaseSettings):
     #: Ledger connections of this process: submits share one, so few are enough.
     api_connections: int = Field(4, ge=1, le=100)
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.
-    api_prepare: bool = True
+    prepared_statements: bool = True
     #: Seconds that a request waits for the ledger before its 503.
     api_ledger_seconds: float = Field(3.0, gt=0)
 

@@ -34,5 +34,5 @@ def made_at(job_id: str) -> datetime | None:
 
 
 def lowest_id_at(moment: datetime) -> str:
-    """The lowest UUIDv7 of that millisecond: ids at or above it were made at or after `moment` (aware, from 1970 on)."""
+    """The lowest UUIDv7 of that millisecond: ids at or above it were made then or later (aware, from 1970 on)."""
     return str(UUID(int=int(moment.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, LiteralString
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
+    BeforeValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -40,7 +42,16 @@ def _sensible(moment: datetime) -> datetime:
     return moment
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_sensible)]
+def _written_out(value: object) -> object:
+    # pydantic would take "1.5" for seconds since 1970.
+    if isinstance(value, str) and not re.match(r"\d{4}-", value):
+        raise PydanticCustomError("datetime_type", "A moment is written like 2026-01-31T09:00:00Z")
+    return value
+
+
+#: An ISO 8601 moment with its offset.
+WrittenMoment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+Moment = Annotated[WrittenMoment, AfterValidator(_sensible)]
 
 
 class Strict(BaseModel):

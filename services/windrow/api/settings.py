@@ -59,8 +59,8 @@ class ApiSettings(BaseSettings):
     #: Event streams at the same time, and seconds between the comments that keep one open.
     api_streams_max: int = Field(500, ge=0)
     api_heartbeat_seconds: float = Field(15.0, gt=0)
-    #: Seconds after which a finished job may be gone: a UUIDv7 that is older is answered with 410.
-    retention_seconds: float = Field(30 * DAY_SECONDS, gt=0)
+    #: Seconds after which a finished job may be gone (beat's setting): a UUIDv7 that is older is answered with 410.
+    retention_seconds: float = Field(7 * DAY_SECONDS, gt=0)
     #: Seconds that a stopping server gives its open requests.
     api_drain_seconds: float = Field(20.0, ge=0)
 

@@ -15,6 +15,7 @@ import redis
 
 from tests.support.broker_consumer import ids
 from windrow.broker.channels import Signals
+from windrow.broker.connect import celery_broker
 from windrow.broker.errors import BrokerUnavailable
 from windrow.broker.intake import Budget, Intake
 from windrow.broker.message import Message
@@ -100,10 +101,10 @@ def publish_soon(publisher: Publisher, job_id: str) -> None:
 def test_publisher_consumer_and_signals_follow_the_master(cluster: Cluster) -> None:
     publisher, signals = Publisher(cluster.url), Signals(cluster.url, "windrow:beat")
     intake = Intake("w1", "pool", {"q"}, lambda: Budget(10))
-    options = {"windrow_intake": intake, "master_name": "it"}
+    broker_url, options = celery_broker(cluster.url)
     got: list[Any] = []
     connection = kombu.Connection(
-        f"sentinel://{HOST}:{cluster.ports[2]}/0", transport=SentinelTransport, transport_options=options
+        broker_url, transport=SentinelTransport, transport_options={**options, "windrow_intake": intake}
     )
     kombu.Consumer(connection.default_channel, [kombu.Queue("q")], on_message=got.append).consume()
 

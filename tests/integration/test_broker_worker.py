@@ -19,6 +19,8 @@ from windrow.dev.guard import Guard
 from windrow.dev.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
+# Each starts one or two real workers.
+pytestmark = pytest.mark.timeout(180)
 Start = Callable[..., Door]
 
 

@@ -7,7 +7,7 @@ of the parts; credentials are the Redis servers', as with kombu.
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 import redis
 import redis.asyncio
@@ -51,6 +51,14 @@ def connect_async(url: str, timeout: float, size: int) -> Any:
         url, max_connections=size, timeout=timeout, **options
     )
     return redis.asyncio.Redis(connection_pool=pool)
+
+
+def celery_broker(url: str) -> tuple[str, dict[str, Any]]:
+    """`url` as Celery's `broker_url`, and the `broker_transport_options` that belong to it."""
+    if not url.startswith("sentinel://"):
+        return url, {}
+    plain = ";".join(urlunsplit(urlsplit(part)._replace(query="")) for part in url.split(";"))
+    return plain, {"master_name": _sentinels(url).master}
 
 
 def _times(timeout: float) -> dict[str, Any]:

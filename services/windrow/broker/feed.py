@@ -39,6 +39,7 @@ class Feed:
         self._looked_at = 0.0
         self._flush_at = 0.0
         self._touch_at = 0.0
+        self._side: Any = None
         self._asked: tuple[Call[Taken], list[tuple[str, str, str]]] | None = None
 
     def look(self) -> None:
@@ -197,24 +198,25 @@ class Feed:
 
     def _run(self, call: Call[T]) -> T:
         """Run `call` on the connection that otherwise waits."""
-        connection = self.channel.client.connection
-        try:
-            try:
-                connection.send_command(*call.by_sha())
-                reply = connection.read_response()
-            except NoScriptError:
-                connection.send_command(*call.by_text())
-                reply = connection.read_response()
-        except self.channel.connection_errors:
-            connection.disconnect()
-            raise
-        return call.read(reply)
+        return _run_on(self.channel.client.connection, call)
 
     def _run_aside(self, call: Call[T]) -> T:
-        """Run `call` on another connection."""
-        with self.channel.conn_or_acquire() as client:
-            try:
-                reply = client.execute_command(*call.by_sha())
-            except NoScriptError:
-                reply = client.execute_command(*call.by_text())
-        return call.read(reply)
+        """Run `call` while that one waits, on a connection of our own."""
+        if self._side is None:
+            self._side = self.channel.pool.get_connection()
+        return _run_on(self._side, call)
+
+
+def _run_on(connection: Any, call: Call[T]) -> T:
+    try:
+        try:
+            connection.send_command(*call.by_sha())
+            reply = connection.read_response()
+        except NoScriptError:
+            connection.send_command(*call.by_text())
+            reply = connection.read_response()
+    except (RedisError, OSError):
+        # Whatever it was, the next call starts on a clean connection, perhaps to another master.
+        connection.disconnect()
+        raise
+    return call.read(reply)

@@ -1,0 +1,1 @@
+"""Processes killed and stores taken away: what became of every job is read from the ledger afterwards."""

@@ -1,0 +1,128 @@
+"""The doors under test, kept running: what dies is buried with its process group and started again at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from windrow.dev.guard import Guard
+
+#: A door that dies by itself is not started again in a tight loop.
+RESTART_SECONDS = 0.05
+
+
+class Kept:
+    """Doors by name (`worker-1`); `kill` them as often as you like."""
+
+    def __init__(self, guard: Guard, folder: Path, env: Mapping[str, str]) -> None:
+        self._guard = guard
+        self._folder = folder
+        self._env = dict(env)
+        self._doors: dict[str, str] = {}
+        self._pids: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._born: queue.Queue[int] = queue.Queue()
+        #: (name, exit status) of every end, in order.
+        self.ends: list[tuple[str, int]] = []
+        with (folder / "nursery.log").open("wb") as log:
+            self._nursery = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.nursery"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        guard.watch(self._nursery.pid)
+        self._ears = threading.Thread(target=self._listen, name="nursery-ears", daemon=True)
+        self._ears.start()
+        self._graves: queue.Queue[tuple[int, int]] = queue.Queue()
+        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._keeper.start()
+
+    def add(self, name: str, door: str) -> None:
+        """Start a door and keep it."""
+        self._doors[name] = door
+        self._start(name)
+
+    def pid(self, name: str) -> int:
+        """Its main process."""
+        return self._pids[name]
+
+    def names(self, door: str) -> list[str]:
+        """All that run `door`."""
+        return [name for name, kind in self._doors.items() if kind == door]
+
+    def children(self, name: str) -> list[int]:
+        """The processes that its main process has forked."""
+        pid = self.pid(name)
+        try:
+            return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        except FileNotFoundError:
+            return []
+
+    def kill(self, name: str) -> None:
+        """SIGKILL the whole process group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid(name), signal.SIGKILL)
+
+    def log(self, name: str) -> str:
+        """What it said over all its lives."""
+        return (self._folder / f"{name}.log").read_text(errors="replace")
+
+    def close(self) -> None:
+        """Kill everything."""
+        self._stopping.set()
+        for pid in self._pids.values():
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        assert self._nursery.stdin is not None
+        self._nursery.stdin.close()
+        self._nursery.wait(10)
+        self._ears.join(10)
+        self._keeper.join(10)
+        assert self._nursery.stdout is not None
+        self._nursery.stdout.close()
+
+    def _start(self, name: str) -> None:
+        order = {"door": self._doors[name], "env": self._env, "log": str(self._folder / f"{name}.log")}
+        with self._lock:
+            assert self._nursery.stdin is not None
+            self._nursery.stdin.write(json.dumps(order).encode() + b"\n")
+            self._nursery.stdin.flush()
+            pid = self._born.get(timeout=30)
+        self._pids[name] = pid
+        self._guard.watch(pid, signal.SIGKILL)
+
+    def _listen(self) -> None:
+        assert self._nursery.stdout is not None
+        for line in self._nursery.stdout:
+            words = json.loads(line)
+            if "pid" in words:
+                self._born.put(words["pid"])
+            else:
+                self._graves.put((words["exit"], words["status"]))
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                pid, status = self._graves.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            name = next((name for name, known in self._pids.items() if known == pid), None)
+            if name is None:
+                continue
+            self.ends.append((name, status))
+            self._guard.forget(pid)
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            if not self._stopping.wait(RESTART_SECONDS):
+                self._start(name)

@@ -1,0 +1,52 @@
+"""Kills at seeded instants under a steady load: processes, children, and both stores.
+
+WINDROW_CRASH_KILLS kills (60; `make crash` has 200) from the seed WINDROW_CRASH_SEED (a new one each time).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from tests.faults.report import Report, explain
+from tests.faults.victims import choose, kill
+from tests.faults.world import World
+
+KILLS = int(os.environ.get("WINDROW_CRASH_KILLS", "60"))
+SEED = int(os.environ.get("WINDROW_CRASH_SEED") or random.SystemRandom().randrange(10**6))
+#: Seconds between two kills.
+PAUSE = (0.3, 1.0)
+#: Seconds between two small rounds of load, and jobs under way above which a round is left out.
+LOAD_SECONDS, MAX_UNDER_WAY = 0.8, 250
+#: Every so many rounds the team's canvases, too.
+CANVAS_ROUNDS = 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kills_at_any_instant_lose_and_double_nothing(world: World, report: Report) -> None:
+    report.notes["seed of the instants"] = SEED
+    rng = random.Random(SEED)
+    world.begin()
+    began = time.monotonic()
+    victims: Counter[str] = Counter()
+    rounds, load_at = 0, 0.0
+    while victims.total() < KILLS:
+        kill_at = time.monotonic() + rng.uniform(*PAUSE)
+        while (now := time.monotonic()) < kill_at:
+            if now >= load_at and world.under_way() < MAX_UNDER_WAY:
+                world.load.round(0.1, canvases=rounds % CANVAS_ROUNDS == 0)
+                rounds, load_at = rounds + 1, now + LOAD_SECONDS
+            time.sleep(0.05)
+        victim = choose(rng)
+        kill(world, victim, rng)
+        victims[victim] += 1
+    report.notes["victims"] = dict(victims.most_common())
+    report.notes["seconds of the instants"] = round(time.monotonic() - began)
+    line = world.finish(f"{KILLS} instants")
+    report.lines.append(line)
+    assert not line.findings, f"seed {SEED}\n{explain(line.findings)}"

@@ -1,0 +1,55 @@
+"""Who may be killed at any instant, and how."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+from tests.faults.world import World
+
+#: Victim -> its share of the kills.
+SHARES = {
+    "worker tree": 28,
+    "worker main": 8,
+    "child": 26,
+    "beat": 12,
+    "api": 12,
+    "redis": 5,
+    "redis and its data": 4,
+    "postgres": 5,
+}
+
+
+def choose(rng: random.Random) -> str:
+    """A victim, by its share."""
+    return rng.choices(list(SHARES), list(SHARES.values()))[0]
+
+
+def kill(world: World, victim: str, rng: random.Random) -> None:
+    """SIGKILL one; returns when a store answers again, at once for a door, which is restarted meanwhile."""
+    ways: dict[str, Callable[[], None]] = {
+        "worker tree": lambda: world.doors.kill(rng.choice(world.doors.names("worker"))),
+        "worker main": lambda: _end(world.doors.pid(rng.choice(world.doors.names("worker")))),
+        "child": lambda: _child(world, rng),
+        "beat": lambda: world.doors.kill(rng.choice(world.doors.names("beat"))),
+        "api": lambda: world.doors.kill("api"),
+        "redis": world.restart_redis,
+        "redis and its data": lambda: world.restart_redis(keep=False),
+        "postgres": world.restart_postgres,
+    }
+    world.killed()
+    ways[victim]()
+
+
+def _child(world: World, rng: random.Random) -> None:
+    children = world.doors.children(rng.choice(world.doors.names("worker")))
+    if children:
+        _end(rng.choice(children))
+
+
+def _end(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

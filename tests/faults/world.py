@@ -1,0 +1,219 @@
+"""The whole stack on real servers: one API, two workers with two children each, two beats, and a load on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+
+from tests.faults.checker import check, ended_by_losses
+from tests.faults.history import AUDIT, FINAL, read_history
+from tests.faults.kept import Kept
+from tests.faults.load import Load, adopt_here
+from tests.faults.passing import FOLDER, Points
+from tests.faults.report import Line
+from tests.faults.times import environment
+from windrow.api.auth import JOBS_READ, JOBS_WRITE, new_key
+from windrow.dev.guard import Guard
+from windrow.dev.ports import free_port
+from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.redis_server import RedisServer
+from windrow.store import keys
+from windrow.store.ledger import Ledger
+
+POOL = "default"
+DOORS = {"api": "api", "worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat"}
+#: Seconds for everything to end after the last kill. The longest real way: a lease, a retry's delay, settle.
+END_SECONDS = 40.0
+#: Schedules go on meanwhile: their youngest jobs may still be under way.
+YOUNG_SECONDS = 4.0
+
+
+class World:
+    """Started once for a whole run of tests; `begin` and `finish` bracket one line of the table."""
+
+    def __init__(
+        self, postgres: PostgresServer, store: RedisServer, database_url: str, guard: Guard, folder: Path
+    ) -> None:
+        self.postgres, self.redis, self.database_url = postgres, store, database_url
+        self.points = Points(folder / "points")
+        self._runs = folder / "runs"
+        port = free_port()
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(AUDIT)
+        key_id, key, digest = new_key()
+        ledger = Ledger(database_url)
+        ledger.run(keys.create, key_id, "faults", digest, [JOBS_READ, JOBS_WRITE])
+        ledger.close()
+        env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        env |= environment() | {
+            "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(folder),
+            "WINDROW_DATABASE_URL": database_url,
+            "WINDROW_REDIS_URL": store.url,
+            "WINDROW_API_PORT": str(port),
+            "WINDROW_CELERY_APP": "tests.faults.app:app",
+            "WINDROW_APPS": "",
+            "WINDROW_POOL": POOL,
+            "WINDROW_QUEUES": "faults",
+            "WINDROW_CONCURRENCY": "2",
+            "FAULTS_RUNS": str(self._runs),
+            FOLDER: str(self.points.folder),
+        }
+        self.doors = Kept(guard, folder, env)
+        adopt_here(database_url, store.url)
+        self.load = Load(f"http://127.0.0.1:{port}", key)
+        for name, door in DOORS.items():
+            self.doors.add(name, door)
+        self._wait(lambda: self._one("SELECT count(*) FROM windrow.workers") >= 2, "two workers", 60)
+        self._wait(
+            lambda: self._one("SELECT count(*) FROM windrow.tasks WHERE name LIKE 'faults.%'") > 5,
+            "tasks",
+            20,
+        )
+
+    def close(self) -> None:
+        """Kill all doors."""
+        self.load.close()
+        self.doors.close()
+
+    def begin(self) -> None:
+        """From here on everything belongs to the next line; what a test left behind when it failed does not."""
+        self.load.settle()
+        self.load.take()
+        self.points.disarm_all()
+        self._since = str(self._one("SELECT clock_timestamp()"))
+        self._runs.write_bytes(b"")
+        #: Moments of kills, by time.time().
+        self.kills: list[float] = []
+
+    def killed(self, at: float | None = None) -> None:
+        """Note a kill."""
+        self.kills.append(time.time() if at is None else at)
+
+    def empty_redis(self) -> None:
+        """Lose everything that is in Redis, as a restart without its data would."""
+        with redis.Redis.from_url(self.redis.url) as client:
+            client.flushall()
+
+    def restart_redis(self, keep: bool = True) -> None:
+        """Kill Redis and start it again, with or without what it had written."""
+        self.redis.kill()
+        if not keep:
+            shutil.rmtree(self.redis.folder / "appendonlydir", ignore_errors=True)
+        self.redis.start()
+
+    def restart_postgres(self) -> None:
+        """Kill PostgreSQL and start it again; it recovers what was committed."""
+        self.postgres.kill()
+        self.postgres.start()
+
+    def under_way(self) -> int:
+        """Jobs of this line that have not ended, and requests that were not answered."""
+        return self.load.waiting() + self._unfinished()
+
+    def finish(self, name: str) -> Line:
+        """Wait until everything has ended, and judge what became of it."""
+        self.load.settle()
+        promises = self.load.take()
+        deadline = time.monotonic() + END_SECONDS
+        while self._unfinished() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        unacked = self._unacked(deadline)
+        history = read_history(self.database_url, self._since, promises)
+        young = self._young()
+        history.jobs = {
+            job: row for job, row in history.jobs.items() if row.state in FINAL or job not in young
+        }
+        history.unacked = unacked
+        findings = check(history)
+        kinds = Counter(finding.kind for finding in findings)
+        rows = history.jobs.values()
+        return Line(
+            name,
+            kills=len(self.kills),
+            accepted=len(promises),
+            jobs=len(rows),
+            final=sum(row.state in FINAL for row in rows),
+            lost=kinds["lost"],
+            stuck=kinds["stuck"],
+            doubled=kinds["doubled"],
+            wrong=kinds["wrong"],
+            held=kinds["held"],
+            by_rule=sum(ended_by_losses(row) for row in rows),
+            extra_runs=self._extra_runs(),
+            recovery=max((self._recovery(at) for at in self.kills), default=0.0),
+            findings=[f"{f.kind} {f.job_id}: {f.why}" for f in findings],
+        )
+
+    def _unfinished(self) -> int:
+        return int(
+            self._one(
+                "SELECT count(*) FROM windrow.jobs WHERE finished_at IS NULL AND created_at >= %s::timestamptz "
+                "AND NOT (task = 'faults.tick' AND created_at > clock_timestamp() - %s * interval '1 second')",
+                self._since,
+                YOUNG_SECONDS,
+            )
+        )
+
+    def _young(self) -> set[str]:
+        rows = self._rows(
+            "SELECT id FROM windrow.jobs WHERE task = 'faults.tick' "
+            "AND created_at > clock_timestamp() - %s * interval '1 second'",
+            2 * YOUNG_SECONDS,
+        )
+        return {row[0] for row in rows}
+
+    def _unacked(self, deadline: float) -> list[str]:
+        """What stays in the hash of unacknowledged messages; those of the schedule come and go."""
+        stays: set[Any] | None = None
+        with redis.Redis.from_url(self.redis.url) as client:
+            while time.monotonic() < deadline:
+                held: Any = client.hkeys(f"unacked:{POOL}")
+                stays = set(held) if stays is None else stays & set(held)
+                if not stays:
+                    return []
+                time.sleep(0.1)
+        return [tag.decode() for tag in stays or ()]
+
+    def _extra_runs(self) -> int:
+        lines = self._runs.read_text().splitlines()
+        return len(lines) - len(set(lines))
+
+    def _recovery(self, kill: float) -> float:
+        seconds = self._one(
+            "SELECT extract(epoch FROM max(finished_at))::float8 - %s FROM windrow.jobs "
+            "WHERE created_at >= %s::timestamptz AND created_at < to_timestamp(%s)",
+            kill,
+            self._since,
+            kill,
+        )
+        return max(float(seconds or 0.0), 0.0)
+
+    def _wait(self, met: Callable[[], bool], what: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not met():
+            if time.monotonic() > deadline:
+                logs = "\n".join(f"== {name}\n{self.doors.log(name)[-3000:]}" for name in DOORS)
+                raise AssertionError(f"no {what} within {seconds:g} s\n{logs}")
+            time.sleep(0.1)
+
+    def _one(self, sql: str, *params: object) -> Any:
+        return self._rows(sql, *params)[0][0]
+
+    def _rows(self, sql: str, *params: object) -> list[Any]:
+        # A connection each: Postgres is one of the victims.
+        for _ in range(50):
+            try:
+                with psycopg.connect(self.database_url, autocommit=True, connect_timeout=5) as connection:
+                    return connection.execute(sql.encode(), params or None).fetchall()
+            except psycopg.OperationalError:
+                time.sleep(0.2)
+        raise AssertionError("Postgres does not come back")

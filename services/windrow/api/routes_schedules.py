@@ -13,7 +13,7 @@ from windrow.api.auth import JOBS_READ, SCHEDULES_WRITE, needs
 from windrow.api.body import parse, read_body
 from windrow.api.direct import takes
 from windrow.api.documented import refusals
-from windrow.api.outbox import PROMOTE
+from windrow.api.outbox import RELAY
 from windrow.api.schedule_bodies import (
     ID_PATTERN,
     MAX_ID_CHARS,
@@ -27,8 +27,9 @@ from windrow.api.schedule_bodies import (
 from windrow.api.services import Services, services_of
 from windrow.api.views import Receipt, answer
 from windrow.core.ids import new_id
-from windrow.core.input import JobRequest, new_job
+from windrow.core.input import JobRequest
 from windrow.store import schedule_crud as schedules
+from windrow.store.schedules import ScheduleRow
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 Parts = Annotated[Services, Depends(services_of)]
@@ -39,7 +40,7 @@ MAX_PAGE = 500
 def _possible(schedule_id: str) -> str:
     """An id that a schedule can have. Raises the 404 problem."""
     if len(schedule_id) > MAX_ID_CHARS or not re.fullmatch(ID_PATTERN, schedule_id):
-        raise problems.not_found(f"There is no schedule {schedule_id[:MAX_ID_CHARS]!r}")
+        raise _no_schedule(schedule_id[:MAX_ID_CHARS])
     return schedule_id
 
 
@@ -79,7 +80,6 @@ async def create_schedule(request: Request, services: Parts) -> Response:
     row = await services.ledger.run(schedules.create, await _new(services, body.id, body))
     if row is None:
         raise problems.exists(f"There is a schedule {body.id!r} already: PUT changes it")
-    services.outbox.send(signals=[PROMOTE])
     return answer(schedule_view(row), problems.CREATED, {"Location": f"/v1/schedules/{row.id}"})
 
 
@@ -94,7 +94,6 @@ async def replace_schedule(schedule_id: ScheduleId, request: Request, services: 
     """Change a schedule; one that the code declares is kept as changed by later releases."""
     body = parse(_REPLACE, await _read(request, services))
     row = await services.ledger.run(schedules.replace, await _new(services, schedule_id, body))
-    services.outbox.send(signals=[PROMOTE])
     return answer(schedule_view(_found(schedule_id, row)))
 
 
@@ -123,7 +122,6 @@ async def pause_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
 async def resume_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
     """Let the schedule fire again, from now on."""
     row = _found(schedule_id, await services.ledger.run(schedules.resume, schedule_id))
-    services.outbox.send(signals=[PROMOTE])
     return answer(schedule_view(row))
 
 
@@ -136,13 +134,12 @@ async def resume_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
 )
 async def trigger_schedule(schedule_id: ScheduleId, services: Parts) -> Response:
     """Run the schedule's job once, now; its moments do not change."""
-    row = _found(schedule_id, await services.ledger.run(schedules.find, schedule_id))
-    entry = await services.catalog.find(row.task)
-    wish = JobRequest(task=row.task, queue=row.queue, priority=row.priority)
-    job = new_job(wish, entry.task, new_id(), row.input)
-    accepted = await services.acceptor.accept(job)
-    receipt = Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
-    return answer(receipt, problems.ACCEPTED, {"Location": f"/v1/jobs/{job.id}"})
+    done = await services.ledger.run(schedules.trigger, schedule_id, new_id())
+    if done is None:
+        raise _no_schedule(schedule_id)
+    services.outbox.send(signals=[RELAY])
+    receipt = Receipt(id=done.job.id, state=done.state, task=done.job.task, queue=done.job.queue)
+    return answer(receipt, problems.ACCEPTED, {"Location": f"/v1/jobs/{receipt.id}"})
 
 
 async def _read(request: Request, services: Services) -> bytes:
@@ -168,7 +165,11 @@ async def _new(services: Services, schedule_id: str, body: ScheduleBody) -> sche
     )
 
 
-def _found(schedule_id: str, row: schedules.ScheduleRow | None) -> schedules.ScheduleRow:
+def _found(schedule_id: str, row: ScheduleRow | None) -> ScheduleRow:
     if row is None:
-        raise problems.not_found(f"There is no schedule {schedule_id!r}")
+        raise _no_schedule(schedule_id)
     return row
+
+
+def _no_schedule(schedule_id: str) -> problems.Problem:
+    return problems.not_found(f"There is no schedule {schedule_id!r}")

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from windrow.core.errors import InvalidJob
 from windrow.core.input import Moment, Name, Priority, QueueName, Strict
 from windrow.core.schedule import MAX_INTERVAL_SECONDS, parse_spec
-from windrow.store.schedule_crud import ScheduleRow
+from windrow.store.schedules import ScheduleRow
 
 ID_PATTERN = r"^[A-Za-z0-9._~@-]+$"
 MAX_ID_CHARS = 200
@@ -83,9 +83,10 @@ class ScheduleView(BaseModel):
     origin: str = Field(description="api, or code.")
     release: str | None
     edited: bool
-    created_at: datetime
+    created_at: datetime | None
     next_at: datetime | None
     last_at: datetime | None
+    error: str | None = Field(description="Why it could not fire last time.")
 
 
 class ScheduleList(BaseModel):
@@ -96,4 +97,5 @@ class ScheduleList(BaseModel):
 
 def schedule_view(row: ScheduleRow) -> ScheduleView:
     """`row` as callers see it."""
-    return ScheduleView(**{**row._asdict(), "input": json.loads(row.input)})
+    shown = {name: value for name, value in row._asdict().items() if name in ScheduleView.model_fields}
+    return ScheduleView(**{**shown, "input": json.loads(row.input)})

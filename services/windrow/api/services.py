@@ -53,6 +53,7 @@ def make_services(settings: ApiSettings) -> Services:
         size=settings.api_connections,
         prepare=settings.prepared_statements,
         acquire_timeout=settings.api_ledger_seconds,
+        statement_timeout=settings.api_statement_seconds,
     )
     publisher = AsyncPublisher(redis_url, settings.window)
     metrics = Metrics()

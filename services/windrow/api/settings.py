@@ -30,6 +30,8 @@ class ApiSettings(BaseSettings):
     prepared_statements: bool = True
     #: Seconds that a request waits for the ledger before its 503.
     api_ledger_seconds: float = Field(3.0, gt=0)
+    #: Seconds of one statement; with a server that does not even end it, two more.
+    api_statement_seconds: float = Field(10.0, gt=0)
 
     #: False switches every key check off: for a laptop, or behind a gateway that checks.
     api_auth: bool = True

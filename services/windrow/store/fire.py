@@ -81,7 +81,7 @@ def _accept(row: ScheduleRow, read: Any, job_ids: list[str], text: str | None) -
     *task, retired, paused = read[len(ScheduleRow._fields) + 1 :]
     if retired:
         raise RetiredTask(f"no current release declares the task {row.task}", "/task")
-    jobs = [_job(row, job_id, text, *task) for job_id in sorted(job_ids)]
+    jobs = [job_of(row, job_id, text, *task) for job_id in sorted(job_ids)]
     if not jobs:
         return Fired([], [], False)
     accepted = yield from accept(jobs, not paused)
@@ -94,7 +94,7 @@ def _accept(row: ScheduleRow, read: Any, job_ids: list[str], text: str | None) -
     return Fired([job.id for job in jobs], queued, State.SCHEDULED in states)
 
 
-def _job(
+def job_of(
     row: ScheduleRow,
     job_id: str,
     text: str | None,

@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from windrow.core.errors import RetiredTask
+from windrow.core.job import NewJob
 from windrow.core.schedule import next_after, parse_spec, zone
+from windrow.core.states import State
+from windrow.store.accept import accept
+from windrow.store.fire import job_of
 from windrow.store.op import Op, Query, Row, single
 from windrow.store.schedules import COLUMNS, ScheduleRow, as_row, first_moment
 
-__all__ = ["NewSchedule", "ScheduleRow", "create", "delete", "find", "page", "pause", "replace", "resume"]
+__all__ = [
+    "NewSchedule",
+    "ScheduleRow",
+    "Triggered",
+    "create",
+    "delete",
+    "find",
+    "page",
+    "pause",
+    "replace",
+    "resume",
+    "trigger",
+]
 
 
 class NewSchedule(NamedTuple):
@@ -113,6 +130,37 @@ def resume(schedule_id: str) -> Op[ScheduleRow | None]:
         {"id": schedule_id, "next_at": next_at},
     )
     return _one(rows)
+
+
+class Triggered(NamedTuple):
+    """A schedule's job, made out of turn."""
+
+    job: NewJob
+    state: State
+
+
+_READ = f"""
+SELECT {", ".join(f"s.{field}" for field in ScheduleRow._fields)},
+       t.queue, t.max_attempts, t.retry, t.hard_limit, t.soft_limit, t.retired_at IS NOT NULL
+FROM windrow.schedules s LEFT JOIN windrow.tasks t ON t.name = s.task WHERE s.id = %(id)s
+"""
+
+
+def trigger(schedule_id: str, job_id: str) -> Op[Triggered | None]:
+    """nothing -> queued: the schedule's job, now; its message is the relay's. None when there is no such schedule.
+
+    Raises RetiredTask for a task that no release declares any more.
+    """
+    rows = yield Query(_READ, {"id": schedule_id})
+    if not rows:
+        return None
+    split = len(ScheduleRow._fields)
+    row, (*task, retired) = as_row(rows[0][:split]), rows[0][split:]
+    if retired:
+        raise RetiredTask(f"No current release declares the task {row.task!r} any more", "/task")
+    job = job_of(row, job_id, None, *task)
+    accepted = yield from accept([job], False)
+    return Triggered(job, accepted[0].state)
 
 
 def _one(rows: Sequence[Row]) -> ScheduleRow | None:

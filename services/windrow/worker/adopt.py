@@ -157,6 +157,9 @@ def _sending(app: Celery, send_task: Callable[..., Any]) -> Callable[..., Any]:
         wish.countdown = float(countdown) if countdown else None
         wish.expires = float(expires) if isinstance(expires, (int, float)) else None
         wish.argsrepr, wish.kwargsrepr = options.get("argsrepr"), options.get("kwargsrepr")
+        if not app.conf.task_send_sent_event:
+            # Celery would describe the arguments for a message that nobody reads.
+            options = {"argsrepr": "", "kwargsrepr": "", **options}
         try:
             return send_task(
                 name, args, kwargs, countdown, eta, task_id or new_id(), adopted.gate, retry=False, **options

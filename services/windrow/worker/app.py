@@ -9,6 +9,7 @@ from celery import Celery
 from celery.app.utils import find_app as find_celery_app
 
 from windrow.apps import find_app
+from windrow.broker.connect import celery_broker
 from windrow.worker.adopt import adopt
 
 
@@ -29,7 +30,9 @@ def load(
     else:
         app = _own(apps, {"database_url": database_url, "redis_url": redis_url})
     if redis_url:
-        app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = redis_url
+        url, options = celery_broker(redis_url)
+        app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
+        app.conf.broker_transport_options = {**(app.conf.broker_transport_options or {}), **options}
     app.set_current()
     app.set_default()
     app.loader.import_default_modules()

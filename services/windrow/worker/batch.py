@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import psycopg
+from windrow.store.bad_row import is_bad_row
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-#: What is wrong with the data, not with the server: the same call will fail again.
-REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError, psycopg.NotSupportedError)
 
 
 def run_split(
@@ -23,7 +20,9 @@ def run_split(
     """
     try:
         return [run(items)]
-    except REFUSED as exc:
+    except Exception as exc:
+        if not is_bad_row(exc):
+            raise
         if len(items) == 1:
             refused(items[0], exc)
             return []

@@ -36,6 +36,8 @@ class Entry:
     ended: bool = False
     cancelled: bool = False
     lost: bool = False
+    #: The ledger could not store an outcome of it.
+    refused: bool = False
     request: Any = None
     deliveries: list[Any] = field(default_factory=list)
 
@@ -95,7 +97,9 @@ class Desk:
         if self.draining or self._alone is not None or (self._ready and _is_alone(self._ready[0])):
             return Room(0, 0)
         free = max(0, self._concurrency - waiting)
-        return Room(free, max(0, self._ahead - waiting - free))
+        # Ahead half a desk at a time: a take and a claim for every job that ends cost more than a short job.
+        ahead = self._ahead - waiting - free if waiting <= self._ahead // 2 else 0
+        return Room(free, max(0, ahead))
 
     def offer(self, job_id: str, message: Any) -> None:
         """A message came in."""

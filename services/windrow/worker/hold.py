@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -43,6 +45,9 @@ from windrow.worker.verdict import cancelled, refused
 
 logger = get_logger(__name__)
 
+#: At most so long between two tries to save what the ledger refuses to store at all.
+REFUSED_SECONDS = 10.0
+
 
 class Hold:
     """Made before the pool forks; `start` begins its threads after that.
@@ -61,7 +66,12 @@ class Hold:
         self.intake = Intake(self.id, settings.pool, set(settings.queue_names), self.budget)
         self.is_prefork = pool_type == "prefork"
         self.ledger = LedgerThread(
-            self._connection("worker"), self.id, self._on_claimed, self._on_finished, self._on_refused
+            self._connection("worker"),
+            self.id,
+            self._on_claimed,
+            self._on_started,
+            self._on_finished,
+            self._on_refused,
         )
         self.outbox = Outbox(Publisher(settings.redis_url, settings.window))
         self.submitter = DirectSubmitter(self.ledger, self.outbox)
@@ -215,7 +225,6 @@ class Hold:
     def started(self, entry: Entry, pid: int, moment: float) -> None:
         """A child began the job."""
         self.desk.started(entry, pid, moment)
-        self.outbox.send(events=[{"id": entry.job_id, "state": "running"}])
 
     def ended(self, entry: Entry, outcome: Outcome) -> None:
         """The pool is done with the job."""
@@ -228,6 +237,9 @@ class Hold:
 
     def _on_claimed(self, asked: Sequence[str], held: list[Held]) -> None:
         self.mailbox.post(self.desk.claimed, asked, held)
+
+    def _on_started(self, ids: Sequence[str]) -> None:
+        self.outbox.send(events=[{"id": job_id, "state": "running"} for job_id in ids])
 
     def _on_finished(self, outcomes: Sequence[Outcome], finished: Finished) -> None:
         ids = [outcome.job_id for outcome in outcomes]
@@ -244,8 +256,16 @@ class Hold:
 
     def _on_refused(self, outcome: Outcome, exc: Exception) -> None:
         entry = self.desk.entries.get(outcome.job_id)
-        if entry is not None and entry.held is not None:
+        if entry is None or entry.held is None:
+            return
+        if not entry.refused:
+            entry.refused = True
             self.ledger.finished(refused(entry.held, entry.began, outcome, exc))
+            return
+        # Not even the refusal: something is wrong with the job's row. Kept, and tried again now and then.
+        again = threading.Timer(random.uniform(0.5, 1) * REFUSED_SECONDS, self.ledger.finished, [outcome])
+        again.daemon = True
+        again.start()
 
     def _connection(self, part: str) -> Ledger:
         return Ledger(

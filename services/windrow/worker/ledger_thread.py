@@ -32,18 +32,21 @@ MAX_RETRY_SECONDS = 2.0
 START_SAVE_DELAY = 0.02
 
 OnClaimed = Callable[[Sequence[str], list[Held]], None]
+#: Ids whose start is saved; a job that ended before that was worth it is not among them.
+OnStarted = Callable[[Sequence[str]], None]
 OnFinished = Callable[[Sequence[Outcome], Finished], None]
 OnRefused = Callable[[Outcome, Exception], None]
 
 
 class LedgerThread(threading.Thread):
-    """Batches claims, starts, finishes and calls; reports from its own thread by the three callbacks."""
+    """Batches claims, starts, finishes and calls; reports from its own thread by the four callbacks."""
 
     def __init__(
         self,
         ledger: Ledger,
         worker: str,
         on_claimed: OnClaimed,
+        on_started: OnStarted,
         on_finished: OnFinished,
         on_refused: OnRefused,
     ) -> None:
@@ -51,6 +54,7 @@ class LedgerThread(threading.Thread):
         self._ledger = ledger
         self._worker = worker
         self._on_claimed = on_claimed
+        self._on_started = on_started
         self._on_finished = on_finished
         self._on_refused = on_refused
         self._change = threading.Condition()
@@ -104,9 +108,17 @@ class LedgerThread(threading.Thread):
             except LedgerUnavailable as exc:
                 tries += 1
                 logger.warning("The ledger does not answer, everything waits: %s", exc)
-                self._expire_calls()
-                time.sleep(random.uniform(0.05, min(MAX_RETRY_SECONDS, 0.1 * 2 ** min(tries, 6))))
+                self._rest(tries)
+            except Exception:
+                # Without this thread the worker would hold its jobs for ever, and renew its lease.
+                tries += 1
+                logger.exception("The ledger could not be written, everything waits")
+                self._rest(tries)
         self._ledger.close()
+
+    def _rest(self, tries: int) -> None:
+        self._expire_calls()
+        time.sleep(random.uniform(0.05, min(MAX_RETRY_SECONDS, 0.1 * 2 ** min(tries, 6))))
 
     def _wait(self) -> bool:
         """Until there is something to do; False when stopped and empty."""
@@ -196,7 +208,10 @@ class LedgerThread(threading.Thread):
             rest = [s for s in batch if s[0] not in self._ended]
             if rest:
                 now = time.monotonic()
-                self._ledger.run(start, [Start(job_id, token, now - at) for job_id, token, at in rest])
+                saved = self._ledger.run(
+                    start, [Start(job_id, token, now - at) for job_id, token, at in rest]
+                )
+                self._on_started(saved)
             _drop(self._starts, len(batch))
         if not self._starts:
             self._ended.clear()

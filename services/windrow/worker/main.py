@@ -9,6 +9,7 @@ from typing import Any
 from celery.exceptions import ImproperlyConfigured
 from celery.utils.nodenames import host_format
 
+from windrow.broker.keys import SEP
 from windrow.broker.transport import register as register_transports
 from windrow.worker import app
 from windrow.worker.check import check
@@ -41,6 +42,7 @@ def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = 
         settings.celery_app, settings.apps, database_url=settings.database_url, redis_url=settings.redis_url
     )
     check(celery, pool_type)
+    refuse_separators(settings.queue_names)
     refuse_long_tasks(celery, settings)
     celery.steps["worker"].add(hold_step(settings))
     worker = celery.Worker(
@@ -55,6 +57,15 @@ def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = 
         hostname=host_format(f"{settings.pool}@%h"),
     )
     return _Run(worker)
+
+
+def refuse_separators(queues: list[str]) -> None:
+    """A queue's priority lists are `name:step`. Raises ImproperlyConfigured."""
+    for name in queues:
+        if SEP in name:
+            raise ImproperlyConfigured(
+                f"Queue {name!r} has a {SEP!r} in its name, which parts a queue from its steps."
+            )
 
 
 def refuse_long_tasks(celery: Any, settings: WorkerSettings) -> None:

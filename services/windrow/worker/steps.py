@@ -57,6 +57,8 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             hold.stop_job = Stop(hold, worker.hub)
             # Before the loop makes its message handler of it. Celery would fail the job.
             worker.consumer.on_unknown_task = lambda body, message, exc: hold.unknown(message)
+            # A lost connection must not discard what children have: pool and desk outlive consumers.
+            worker.pool.flush = None
             hold.start()
             register_panel()
             self.drain.catch_signals()

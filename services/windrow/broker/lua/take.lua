@@ -24,6 +24,10 @@ for step = 4, 1, -1 do
 end
 for key = 3 + queues * 5, #KEYS do order[#order + 1] = key end
 
+-- A list that falls below this wakes the relay, once: the ledger may have more for it. Under half of the
+-- default window, so that the next ones are here before the last are taken.
+local LOW_WATER, low = 800, false
+
 local now = redis.call('TIME')[1]
 local reply, taken, stopped = { 0, 0, 0 }, 0, false
 for _, key in ipairs(order) do
@@ -56,8 +60,11 @@ for _, key in ipairs(order) do
     redis.call('RPOP', KEYS[key], popped)
     redis.call('HSET', unacked, unpack(fields))
     redis.call('ZADD', index, unpack(scores))
+    local left = redis.call('LLEN', KEYS[key])
+    low = low or (left < LOW_WATER and left + popped >= LOW_WATER)
   end
 end
+if low then redis.call('PUBLISH', 'windrow:beat', 'relay') end
 
 for queue = 0, queues - 1 do
   local base = 2 + queue * 5

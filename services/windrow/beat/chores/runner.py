@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from windrow.beat.chores.chore import Chore, Pass
 from windrow.beat.settings import BeatSettings
+from windrow.core.errors import WindrowError
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,9 @@ class ChoreThread(threading.Thread):
         except Exception as exc:
             self._failures += 1
             if self._failures == 1:
-                logger.warning("%s failed, it will be tried again", self._chore.name, exc_info=exc)
+                # A store that is away needs no traceback.
+                trace = None if isinstance(exc, WindrowError) else exc
+                logger.warning("%s failed, it will be tried again: %s", self._chore.name, exc, exc_info=trace)
             self._note.failed(f"{type(exc).__name__}: {str(exc).strip()}")
             ceiling = min(self._settings.failure_seconds, 0.1 * 2 ** min(self._failures, 10))
             return random.uniform(ceiling / 2, ceiling)

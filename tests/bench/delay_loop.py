@@ -1,4 +1,4 @@
-"""Calls `delay()` in a loop: what a producer without batches does. Prints JSON `{"jobs", "seconds"}`."""
+"""Calls `delay()` in a loop: what a producer without batches does. Prints JSON `{"jobs", "seconds", "cpu"}`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def main() -> None:
     seconds = float(sys.argv[1])
     for number in range(WARM_UP):
         noop.delay(number)
-    jobs, began = 0, time.perf_counter()
+    jobs, began, used = 0, time.perf_counter(), time.process_time()
     while (passed := time.perf_counter() - began) < seconds:
         noop.delay(jobs)
         jobs += 1
-    print(json.dumps({"jobs": jobs, "seconds": passed}))
+    print(json.dumps({"jobs": jobs, "seconds": passed, "cpu": time.process_time() - used}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The load client, a process of its own: keep-alive connections, one request under way on each, no pipelining.
 
 Arguments: port, connections, seconds, expected status. The request comes as bytes on stdin. Prints JSON
-`{"requests", "seconds", "unexpected", "p50", "p99"}`, times in seconds.
+`{"requests", "answers", "seconds", "unexpected", "p50", "p99"}`, times in seconds; answers counts warm-up too.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Load:
         self.counting = False
         self.stopping = False
         self.times: list[float] = []
+        #: Warm-up and end included.
+        self.answers = 0
         self.unexpected: dict[str, int] = {}
 
 
@@ -54,6 +56,7 @@ class Connection(asyncio.Protocol):
         if size is None or len(self._buffer) < size:
             return
         load = self._load
+        load.answers += 1
         status = bytes(self._buffer[9:12])
         if status != load.status:
             load.unexpected[status.decode()] = load.unexpected.get(status.decode(), 0) + 1
@@ -104,6 +107,7 @@ def main() -> None:
         json.dumps(
             {
                 "requests": len(load.times),
+                "answers": load.answers,
                 "seconds": passed,
                 "unexpected": load.unexpected,
                 "p50": times[len(times) // 2],

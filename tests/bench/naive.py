@@ -35,13 +35,15 @@ class Naive:
         self.api_port = free_port()
         self._broker = redis.Redis.from_url(servers.redis_url(BROKER))
         self._results = redis.Redis.from_url(servers.redis_url(RESULTS))
-        self._started = False
+        self._redis_pid = servers.redis.pid
+        self._api_pid = 0
 
     def start(self) -> None:
         """Start the API."""
         uvicorn = [sys.executable, "-m", "uvicorn", "tests.bench.naive_api:app", "--port", str(self.api_port)]
         options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
-        self.programs.run("naive api", [*uvicorn, *options], env=self.env, ready="Uvicorn running")
+        api = self.programs.run("naive api", [*uvicorn, *options], env=self.env, ready="Uvicorn running")
+        self._api_pid = api.pid
 
     @contextmanager
     def worker(self, warm: bool = True) -> Iterator[Door]:
@@ -68,6 +70,9 @@ class Naive:
             key = f"celery-task-meta-{self._push(20)[0]}"
             until_ready(door, lambda: bool(self._results.exists(key)))
         yield from stopped(door)
+
+    def processes(self) -> Sequence[int]:
+        return [self._api_pid, self._redis_pid]
 
     def clean(self) -> None:
         self._broker.flushdb()

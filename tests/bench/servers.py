@@ -23,6 +23,7 @@ class Servers:
     """Running servers, and `programs` to start what uses them."""
 
     redis: RedisServer
+    postgres: PostgresServer
     databases: Databases
     programs: Doors
     folder: Path
@@ -51,4 +52,4 @@ def running_servers() -> Iterator[Servers]:
         postgres.start()
         programs = Doors(guard, {"TMPDIR": str(folder)})
         stack.callback(programs.close)
-        yield Servers(redis_server, Databases(postgres), programs, folder)
+        yield Servers(redis_server, postgres, Databases(postgres), programs, folder)

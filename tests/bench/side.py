@@ -26,6 +26,10 @@ class Side(Protocol):
         """A prefork worker with `CONCURRENCY` children; if `warm` it has run jobs."""
         ...
 
+    def processes(self) -> Sequence[int]:
+        """Root process ids of all that serves it, workers apart."""
+        ...
+
     def clean(self) -> None:
         """Forget all jobs. Not while a worker runs."""
         ...

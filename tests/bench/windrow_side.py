@@ -35,6 +35,7 @@ class Windrow:
         self.programs = servers.programs
         self.api_port = free_port()
         self.database_url = servers.databases.create()
+        self._pids = [servers.redis.pid, servers.postgres.pid]
         self._redis = redis.Redis.from_url(servers.redis_url(REDIS))
         self._database = psycopg.connect(self.database_url, autocommit=True)
         self.env = {
@@ -55,8 +56,9 @@ class Windrow:
 
     def start(self) -> None:
         """Start API and beat, and a worker for a moment: its boot declares the tasks."""
-        self.programs.start("api", env=self.env)
-        self.programs.start("beat", env=self.env, ready="")
+        api = self.programs.start("api", env=self.env, ready="Uvicorn running")
+        beat = self.programs.start("beat", env=self.env, ready="")
+        self._pids += [api.pid, beat.pid]
         with self.worker():
             pass
 
@@ -68,6 +70,9 @@ class Windrow:
         if warm:
             until_ready(door, self._warm)
         yield from stopped(door)
+
+    def processes(self) -> Sequence[int]:
+        return list(self._pids)
 
     def clean(self) -> None:
         self._database.execute(f"TRUNCATE {', '.join(f'windrow.{t}' for t in _TABLES.split(', '))}")

@@ -10,6 +10,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from windrow.core.errors import LedgerUnavailable
+from windrow.store.bounded import GRACE_SECONDS, AsyncBoundedConnection
 from windrow.store.ledger import MAX_TRIES, RETRYABLE, UNAVAILABLE, backoff
 from windrow.store.op import Op, is_single
 
@@ -35,8 +36,9 @@ class AsyncLedger:
         statement_timeout: float = 10.0,
     ) -> None:
         self._statement_timeout = statement_timeout
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[AsyncBoundedConnection] = AsyncConnectionPool(
             database_url,
+            connection_class=AsyncBoundedConnection,
             min_size=1,
             max_size=size,
             open=False,
@@ -56,7 +58,8 @@ class AsyncLedger:
             },
         )
 
-    async def _configure(self, conn: psycopg.AsyncConnection[Any]) -> None:
+    async def _configure(self, conn: AsyncBoundedConnection) -> None:
+        conn.answer_timeout = self._statement_timeout + GRACE_SECONDS
         await conn.execute(f"SET statement_timeout = {int(self._statement_timeout * 1000)}")
 
     async def open(self) -> None:

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import errors
 
 from windrow.core.errors import LedgerUnavailable
+from windrow.store.bounded import GRACE_SECONDS, BoundedConnection
 from windrow.store.op import Op, is_single
 
 T = TypeVar("T")
@@ -18,7 +19,8 @@ P = ParamSpec("P")
 
 #: Serialization failures and deadlocks: Postgres undid everything, the same call may succeed.
 RETRYABLE = (errors.SerializationFailure, errors.DeadlockDetected)
-UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
+#: Read-only: a standby, or a primary that was demoted under its clients.
+UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction)
 MAX_TRIES = 5
 
 
@@ -90,9 +92,9 @@ def connect(
     """Open an autocommit connection with bounded waits.
 
     TCP keepalives end a connection whose server is gone; a statement is ended by the server after
-    `statement_timeout` seconds (set by SET: PgBouncer refuses start-up options).
+    `statement_timeout` seconds (set by SET: PgBouncer refuses start-up options), and by us a little later.
     """
-    conn = psycopg.connect(
+    conn = BoundedConnection.connect(
         url,
         autocommit=True,
         prepare_threshold=5 if prepare else None,
@@ -104,6 +106,7 @@ def connect(
         keepalives_count=3,
         tcp_user_timeout=15_000,
     )
+    conn.answer_timeout = statement_timeout + GRACE_SECONDS
     conn.execute(f"SET statement_timeout = {int(statement_timeout * 1000)}")
     return conn
 

@@ -121,6 +121,18 @@ def test_short_tasks_are_taken_ahead_but_bounded(world: World) -> None:
     assert world.desk.room() == Room(0, 0)
 
 
+def test_short_tasks_are_taken_half_a_desk_at_a_time(world: World) -> None:
+    for _ in range(20):
+        world.short.add("t", 0.001)
+    world.offer(*"abcdefgh")
+    world.claimed(*"abcdefgh")
+    for entry in world.sent[:3]:
+        world.end(entry)
+    assert world.desk.room() == Room(0, 0)
+    world.end(world.sent[3])
+    assert world.desk.room() == Room(0, 4)
+
+
 def test_a_suspect_runs_with_nobody_beside_it(world: World) -> None:
     world.offer("a", "poison", "c")
     world.claimed("a")

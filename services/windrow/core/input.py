@@ -43,14 +43,15 @@ def _sensible(moment: datetime) -> datetime:
 
 
 def _written_out(value: object) -> object:
-    # pydantic would take "1.5" for seconds since 1970.
-    if isinstance(value, str) and not re.match(r"\d{4}-", value):
+    # pydantic would take 1.5 and "1.5" for seconds since 1970.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and re.match(r"\d{4}-", value)):
         raise PydanticCustomError("datetime_type", "A moment is written like 2026-01-31T09:00:00Z")
     return value
 
 
 #: An ISO 8601 moment with its offset.
-WrittenMoment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+# Strict mode would refuse the text that a before-validator hands on as Python.
+WrittenMoment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out)]
 Moment = Annotated[WrittenMoment, AfterValidator(_sensible)]
 
 

@@ -32,6 +32,7 @@ class Catalog:
         self._checks: dict[str, InputCheck] = {}
         self._read = asyncio.Lock()
         self._reads = 0
+        self._failure: LedgerUnavailable | None = None
         self.paused: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -46,20 +47,29 @@ class Catalog:
         # The read that is under way may have begun too early for this caller: the next one serves it.
         wanted = self._reads + (2 if self._read.locked() else 1)
         async with self._read:
-            if self._reads >= wanted:
-                return
-            rows = await self._ledger.run(catalog.read)
-            self.paused = frozenset(await self._ledger.run(queues.paused))
-            schemas = {row.task.input_schema for row in rows} - {None}
-            # A schema that did not change keeps its compiled check.
-            self._checks = {s: self._checks.get(s) or InputCheck(s) for s in schemas if s}
-            self._entries = {
-                row.task.name: Entry(
-                    row.task, row.retired_at is not None, self._checks.get(row.task.input_schema or "")
-                )
-                for row in rows
-            }
-            self._reads += 1
+            if self._reads < wanted:
+                try:
+                    await self._load()
+                    self._failure = None
+                except LedgerUnavailable as exc:
+                    self._failure = exc
+                self._reads += 1
+            if self._failure is not None:
+                # Shared as well: a hundred who each wait for their own time-out would wait for one another.
+                raise LedgerUnavailable(str(self._failure))
+
+    async def _load(self) -> None:
+        rows = await self._ledger.run(catalog.read)
+        self.paused = frozenset(await self._ledger.run(queues.paused))
+        schemas = {row.task.input_schema for row in rows} - {None}
+        # A schema that did not change keeps its compiled check.
+        self._checks = {s: self._checks.get(s) or InputCheck(s) for s in schemas if s}
+        self._entries = {
+            row.task.name: Entry(
+                row.task, row.retired_at is not None, self._checks.get(row.task.input_schema or "")
+            )
+            for row in rows
+        }
 
     async def find(self, name: str) -> Entry:
         """The task called `name`. Raises UnknownTask with near names, RetiredTask, LedgerUnavailable."""

@@ -21,7 +21,7 @@ REJECTED_KEY = "windrow:rejected"
 
 def step_of(priority: int) -> int:
     """The step that `priority` (0-9) falls into."""
-    return max(step for step in STEPS if step <= max(priority, 0))
+    return STEPS[min(max(priority, 0), 9) // 3]
 
 
 def list_name(queue: str, priority: int = 0) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from windrow.core.job import NewJob
 from windrow.core.states import State
+from windrow.store.arrays import text_array
 from windrow.store.op import Op, Query, single
 
 
@@ -85,13 +86,13 @@ def accept(jobs: Sequence[NewJob], published: bool = True) -> Op[list[Accepted]]
     rows = yield Query(
         _ACCEPT,
         {
-            "id": [job.id for job in jobs],
-            "task": [job.task for job in jobs],
-            "queue": [job.queue for job in jobs],
+            "id": text_array([job.id for job in jobs]),
+            "task": text_array([job.task for job in jobs]),
+            "queue": text_array([job.queue for job in jobs]),
             "priority": [job.priority for job in jobs],
-            "input": [job.input for job in jobs],
-            "options": [job.options for job in jobs],
-            "rare": [_rare(job) for job in jobs],
+            "input": text_array([job.input for job in jobs]),
+            "options": text_array([job.options for job in jobs]),
+            "rare": text_array([_rare(job) for job in jobs]),
             "published": published,
         },
     )

@@ -42,13 +42,15 @@ def world(postgres: PostgresServer, redis_url: str) -> Iterator[World]:
 
 
 class Worker(threading.Thread):
-    """Renews its lease as a worker does: a third of it apart, again and again while Postgres is away."""
+    """Renews its lease as a worker does: a third of it apart, and comes back late after an outage."""
 
     def __init__(self, url: str, worker: str) -> None:
         super().__init__()
         self._ledger = Ledger(url)
         self._id = worker
         self.stop = threading.Event()
+        #: When to try again after an outage.
+        self.back = threading.Event()
         self.lost = False
 
     def run(self) -> None:
@@ -57,8 +59,7 @@ class Worker(threading.Thread):
                 self.lost |= not self._ledger.run(renew, self._id, LEASE, 50, False, []).alive
                 self.stop.wait(LEASE / 3)
             except LedgerUnavailable:
-                # Later than any beat, which is back within 0.2 s: that is when it could be taken for dead.
-                self.stop.wait(LEASE / 2)
+                self.back.wait(30)
         self._ledger.close()
 
 
@@ -66,32 +67,48 @@ class Worker(threading.Thread):
 def test_an_outage_of_three_leases_loses_no_worker_and_no_result(
     world: World, postgres: PostgresServer
 ) -> None:
-    world.accept(*RUNNING, "doomed")
-    world.worker("living", LEASE)
-    world.worker("dead", LEASE)
+    world.accept(*RUNNING, "doomed", "canary")
+    for worker in ("living", "dead", "canary"):
+        world.worker(worker, LEASE)
+    world.claim("canary", "canary", started=["canary"])
     token = world.claim("living", *RUNNING, started=RUNNING)
     world.claim("dead", "doomed", started=["doomed"])
+    world.sql.execute(
+        "UPDATE windrow.workers SET lease_until = clock_timestamp() + interval '1 h' WHERE id = 'dead'"
+    )
     for _ in range(2):
         world.start(lease_seconds=LEASE)
     living = Worker(postgres.url, "living")
     living.start()
     try:
+        # They have watched for a whole lease: nothing but the outage keeps them from calling anybody dead.
+        wait_until(lambda: world.job("canary", "failures") == 1)
+        world.sql.execute(
+            "UPDATE windrow.workers SET lease_until = clock_timestamp() + interval '1 s' WHERE id = 'dead'"
+        )
         postgres.kill()
         time.sleep(3 * LEASE)
         postgres.start()
+        # Much later than the beats, which are back within 0.2 s: now it could be taken for dead.
+        time.sleep(LEASE / 2)
+        living.back.set()
         world.sql.close()
         world.sql = psycopg.connect(postgres.url, autocommit=True, connect_timeout=5)
         # The one that died in the outage is found; by then the other could have been taken for dead too.
         wait_until(lambda: world.job("doomed", "failures") == 1, 30.0)
     finally:
         living.stop.set()
+        living.back.set()
         living.join(10)
     outcomes = [Outcome(job_id, token, State.SUCCEEDED, "succeeded", result="1") for job_id in RUNNING]
     ledger = Ledger(postgres.url)
     assert ledger.run(finish_plain, outcomes, "living").ids == set(RUNNING)
     ledger.close()
     assert not living.lost
-    assert world.value("SELECT array_agg(id) FROM windrow.workers WHERE lost") == ["dead"]
+    assert world.value("SELECT array_agg(id ORDER BY id) FROM windrow.workers WHERE lost") == [
+        "canary",
+        "dead",
+    ]
 
 
 @pytest.mark.timeout(120)

@@ -6,9 +6,13 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import ImproperlyConfigured
+from celery.utils.log import get_logger
+from kombu.exceptions import OperationalError
 from kombu.utils.imports import symbol_by_name
 
 from windrow.worker.here import Here
+
+logger = get_logger(__name__)
 
 
 def adopt_control(app: Celery) -> None:
@@ -23,7 +27,11 @@ def adopt_control(app: Celery) -> None:
         ) -> Any:
             """Cancel what has not started; with `terminate`, what runs as well."""
             cancel_jobs(app, [task_id] if isinstance(task_id, str) else list(task_id), terminate)
-            return super().revoke(task_id, destination=destination, terminate=terminate, **options)
+            try:
+                return super().revoke(task_id, destination=destination, terminate=terminate, **options)
+            except OperationalError as exc:
+                logger.warning("The revoke is in the ledger, but was not broadcast: %s", exc)
+                return None
 
         def revoke_by_stamped_headers(self, *_: Any, **__: Any) -> Any:
             """Not supported."""

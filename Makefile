@@ -8,7 +8,7 @@ READY := .venv/.complete
 # `make test` runs these in this order; a suite that has no tests yet says so.
 SUITES := unit integration contract conformance faults
 
-.PHONY: help setup up down check format test $(SUITES) e2e bench clean
+.PHONY: help setup up down check format test $(SUITES) crash e2e bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ contract: ## What two files must agree about
 conformance: ## A Celery project, unchanged, beside stock Celery
 faults: ## Processes killed and stores taken away
 e2e: ## A real cluster
+
+crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded instants; writes build/crash.json
+	@WINDROW_CRASH=full $(BIN)/pytest tests/faults $(ARGS)
 
 bench: $(READY) ## Windrow beside stock Celery in one run; writes build/bench.json
 	@mkdir -p build

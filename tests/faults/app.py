@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -72,6 +73,14 @@ def broken(self: Any) -> None:
 def total(self: Any, numbers: list[Any]) -> int:
     note(self)
     return sum(sum(n) if isinstance(n, list) else n for n in numbers)
+
+
+@app.task(name="faults.poison", bind=True)
+def poison(self: Any, seconds: float) -> None:
+    """Kills its whole worker, at once or after its start was saved."""
+    note(self)
+    time.sleep(seconds)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 @app.task(name="faults.tick")

@@ -11,7 +11,8 @@ import psycopg
 
 #: Every change of a state, so that a job that left a final state is seen although it reached one again.
 AUDIT = """
-CREATE TABLE public.moves (n bigserial PRIMARY KEY, job_id text NOT NULL, new text NOT NULL);
+CREATE TABLE public.moves (n bigserial PRIMARY KEY, job_id text NOT NULL, new text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE FUNCTION public.note_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO public.moves (job_id, new) VALUES (NEW.id, NEW.state::text);

@@ -49,7 +49,12 @@ class Load:
 
     def submit(self, kind: str) -> None:
         """One request over HTTP."""
-        self._under_way.append(self._callers.submit(self._request, kind, next(self._numbers)))
+        self._under_way.append(self._callers.submit(self._request, *_wish(kind, next(self._numbers))))
+
+    def poison(self, seconds: float) -> None:
+        """A job that kills its worker each time, so many seconds after its start."""
+        body = {"task": "faults.poison", "input": {"seconds": seconds}}
+        self._under_way.append(self._callers.submit(self._request, body, "failed", None, 1))
 
     def waiting(self) -> int:
         """Requests that were not answered yet."""
@@ -73,10 +78,9 @@ class Load:
         self._team.shutdown(cancel_futures=True)
         self._client.close()
 
-    def _request(self, kind: str, number: int) -> None:
-        body, state, result, family = _wish(kind, number)
-        tag, key = f"n{number}", uuid4().hex
-        body["tags"] = [tag]
+    def _request(self, body: dict[str, Any], state: str, result: str | None, family: int | None) -> None:
+        key = uuid4().hex
+        body["tags"] = [key]
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -85,12 +89,12 @@ class Load:
                 answer = None
             if answer is not None and answer.status_code == 202:
                 with self._lock:
-                    self.promises.append(Promise(answer.json()["id"], state, result, family, tag))
+                    self.promises.append(Promise(answer.json()["id"], state, result, family, key))
                 return
             if answer is not None and answer.status_code != 503:
-                raise AssertionError(f"{kind}: {answer.status_code} {answer.text}")
+                raise AssertionError(f"{body}: {answer.status_code} {answer.text}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"{kind}: no answer for {PATIENCE:g} s; last {answer!r}")
+                raise AssertionError(f"{body}: no answer for {PATIENCE:g} s; last {answer!r}")
             time.sleep(0.1)
 
     def _team_call(self, make: Callable[[], list[Promise]]) -> None:

@@ -30,6 +30,8 @@ class Line:
     extra_runs: int = 0
     #: Seconds from a kill until the last job accepted before it had ended; delays and retries included.
     recovery: float = 0.0
+    #: That job's way, in seconds after that kill.
+    slowest: str = ""
     findings: list[str] = field(default_factory=list)
 
 

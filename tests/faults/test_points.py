@@ -9,11 +9,12 @@ import pytest
 
 from tests.faults.points import POINTS, Point
 from tests.faults.report import Line, Report, explain
-from tests.faults.world import World
+from tests.faults.times import FULL
+from tests.faults.world import END_SECONDS, World
 
 SEED = 20
 #: Kills at each point.
-KILLS = 2
+KILLS = 3 if FULL else 1
 #: Others that pass before the one that dies.
 MAX_SKIP = 4
 HIT_SECONDS = 40.0
@@ -46,9 +47,7 @@ def kill_at(world: World, point: Point, skip: int) -> None:
     deadline = time.monotonic() + HIT_SECONDS
     world.load.round(0.25)
     if point.trigger == "kill a worker":
-        time.sleep(0.3)
-        world.doors.kill("worker-1")
-        world.killed()
+        world.kill_worker()
     elif point.trigger:
         time.sleep(0.1)
         world.empty_redis()
@@ -60,9 +59,9 @@ def kill_at(world: World, point: Point, skip: int) -> None:
     world.killed(hit.at)
 
 
-def judged(world: World, report: Report, name: str) -> Line:
+def judged(world: World, report: Report, name: str, end_seconds: float = END_SECONDS) -> Line:
     """The line of the table; fails on any finding."""
-    line = world.finish(name)
+    line = world.finish(name, end_seconds)
     report.lines.append(line)
     assert not line.findings, explain(line.findings)
     assert line.final == line.jobs

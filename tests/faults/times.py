@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
+#: `make crash`: more kills.
+FULL = os.environ.get("WINDROW_CRASH") == "full"
+
 #: WINDROW_* variables; the comment is what a release runs with.
 TIMES = {
     "LEASE_SECONDS": "2",  # 15
     "RESCUE_SECONDS": "0.2",  # 1
     # Not a tenth: on a busy machine every pass would look like one after an outage, and nobody would be rescued.
     "RESCUE_GAP_SECONDS": "2",  # 5
-    "SETTLE_AFTER_SECONDS": "3",  # 30
+    "SETTLE_AFTER_SECONDS": "2",  # 30
     "SETTLE_EVERY_SECONDS": "1",  # 30
     "SETTLE_SECONDS": "0.5",  # 5
     "PROMOTE_SECONDS": "0.2",  # 1

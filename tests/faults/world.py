@@ -89,10 +89,18 @@ class World:
         self.load.settle()
         self.load.take()
         self.points.disarm_all()
-        self._since = str(self._one("SELECT clock_timestamp()"))
+        self.since = str(self._one("SELECT clock_timestamp()"))
         self._runs.write_bytes(b"")
         #: Moments of kills, by time.time().
         self.kills: list[float] = []
+
+    def kill_worker(self) -> None:
+        """Kill a worker that the ledger knows; nobody would rescue another."""
+        name = self.doors.names("worker")[0]
+        known = "SELECT count(*) FROM windrow.workers WHERE pid = %s AND ended_at IS NULL"
+        self._wait(lambda: self._one(known, self.doors.pid(name)), f"row of {name}", 30)
+        self.killed()
+        self.doors.kill(name)
 
     def killed(self, at: float | None = None) -> None:
         """Note a kill."""
@@ -119,21 +127,22 @@ class World:
         """Jobs of this line that have not ended, and requests that were not answered."""
         return self.load.waiting() + self._unfinished()
 
-    def finish(self, name: str) -> Line:
-        """Wait until everything has ended, and judge what became of it."""
+    def finish(self, name: str, end_seconds: float = END_SECONDS) -> Line:
+        """Wait until everything has ended, `end_seconds` at most, and judge what became of it."""
         self.load.settle()
         promises = self.load.take()
-        deadline = time.monotonic() + END_SECONDS
+        deadline = time.monotonic() + end_seconds
         while self._unfinished() and time.monotonic() < deadline:
             time.sleep(0.1)
         unacked = self._unacked(deadline)
-        history = read_history(self.database_url, self._since, promises)
+        history = read_history(self.database_url, self.since, promises)
         young = self._young()
         history.jobs = {
             job: row for job, row in history.jobs.items() if row.state in FINAL or job not in young
         }
         history.unacked = unacked
         findings = check(history)
+        recovery, slowest = self._recovery()
         kinds = Counter(finding.kind for finding in findings)
         rows = history.jobs.values()
         return Line(
@@ -149,7 +158,8 @@ class World:
             held=kinds["held"],
             by_rule=sum(ended_by_losses(row) for row in rows),
             extra_runs=self._extra_runs(),
-            recovery=max((self._recovery(at) for at in self.kills), default=0.0),
+            recovery=recovery,
+            slowest=slowest,
             findings=[f"{f.kind} {f.job_id}: {f.why}" for f in findings],
         )
 
@@ -158,7 +168,7 @@ class World:
             self._one(
                 "SELECT count(*) FROM windrow.jobs WHERE finished_at IS NULL AND created_at >= %s::timestamptz "
                 "AND NOT (task = 'faults.tick' AND created_at > clock_timestamp() - %s * interval '1 second')",
-                self._since,
+                self.since,
                 YOUNG_SECONDS,
             )
         )
@@ -187,17 +197,31 @@ class World:
         lines = self._runs.read_text().splitlines()
         return len(lines) - len(set(lines))
 
-    def _recovery(self, kill: float) -> float:
-        seconds = self._one(
-            "SELECT extract(epoch FROM max(finished_at))::float8 - %s FROM windrow.jobs "
-            "WHERE created_at >= %s::timestamptz AND created_at < to_timestamp(%s)",
-            kill,
-            self._since,
-            kill,
-        )
-        return max(float(seconds or 0.0), 0.0)
+    def _recovery(self) -> tuple[float, str]:
+        """The worst seconds from a kill until the last job accepted before it had ended, and that job's way."""
+        worst = (0.0, "")
+        for kill in self.kills:
+            rows = self._rows(
+                "SELECT extract(epoch FROM finished_at)::float8 - %s, id, task FROM windrow.jobs "
+                "WHERE created_at >= %s::timestamptz AND created_at < to_timestamp(%s) AND finished_at IS NOT NULL "
+                "ORDER BY finished_at DESC LIMIT 1",
+                kill,
+                self.since,
+                kill,
+            )
+            if rows and rows[0][0] > worst[0]:
+                worst = (rows[0][0], self._way(kill, rows[0][1], rows[0][2]))
+        return worst
 
-    def _wait(self, met: Callable[[], bool], what: str, seconds: float) -> None:
+    def _way(self, kill: float, job_id: str, task: str) -> str:
+        moves = self._rows(
+            "SELECT new, extract(epoch FROM at)::float8 - %s FROM public.moves WHERE job_id = %s ORDER BY n",
+            kill,
+            job_id,
+        )
+        return f"{task} {job_id}: " + ", ".join(f"{state} {seconds:+.1f}" for state, seconds in moves)
+
+    def _wait(self, met: Callable[[], object], what: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not met():
             if time.monotonic() > deadline:

@@ -12,7 +12,7 @@ from tests.bench.measure import Base, Bench, Metric, SideName, Values
 from tests.bench.side import BenchFailed, wait_until
 
 MEMORY = Metric("worker_memory", "MiB", False, 1.15)
-TASKS = 2_000
+TASKS = 1_000
 SETTLE_SECONDS = 1.0
 
 
@@ -27,7 +27,7 @@ class Memory(Base):
         where.clean()
         where.fill(TASKS)
         with where.worker(warm=False) as worker:
-            wait_until(lambda: where.finished() >= TASKS, "the jobs", 60)
+            wait_until(lambda: where.finished() >= TASKS, "the jobs", 180)
             time.sleep(SETTLE_SECONDS)
             size = tree_pss(worker.pid)
         where.clean()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,33 +73,43 @@ def stock_records(shop_url: str, guard: Guard, tmp_path_factory: pytest.TempPath
         doors.close()
 
 
+@contextmanager
+def adopted_project(
+    guard: Guard, url: str, first: int, database_url: str, folder: Path, **more: str
+) -> Iterator[Doors]:
+    """The same project adopted: a worker and a beat; `doors.start` more."""
+    doors = Doors(
+        guard,
+        environment(
+            url,
+            first,
+            WINDROW_DATABASE_URL=database_url,
+            WINDROW_REDIS_URL=f"{url}/{first}",
+            WINDROW_CELERY_APP=APP,
+            WINDROW_QUEUES="shop,shop-side",
+            WINDROW_CONCURRENCY=CONCURRENCY,
+            TMPDIR=str(folder),
+            PYTHONPATH=str(ROOT),
+            **more,
+        ),
+    )
+    try:
+        doors.start("beat", timeout=60)
+        doors.start("worker", "--loglevel", "INFO", timeout=60)
+        yield doors
+    finally:
+        doors.close()
+
+
 @pytest.fixture(scope="module")
 def adopted(
     shop_url: str, databases: Databases, guard: Guard, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Doors]:
-    """The same project adopted: a worker and a beat; `doors.start` more."""
+    """The project adopted, on Redis databases 3 to 5."""
     database_url = databases.create()
-    doors = Doors(
-        guard,
-        environment(
-            shop_url,
-            3,
-            WINDROW_DATABASE_URL=database_url,
-            WINDROW_REDIS_URL=f"{shop_url}/3",
-            WINDROW_CELERY_APP=APP,
-            WINDROW_QUEUES="shop,shop-side",
-            WINDROW_CONCURRENCY=CONCURRENCY,
-            TMPDIR=str(tmp_path_factory.mktemp("adopted")),
-            PYTHONPATH=str(ROOT),
-        ),
-    )
-    try:
-        doors.start("beat")
-        doors.start("worker", "--loglevel", "INFO")
+    with adopted_project(guard, shop_url, 3, database_url, tmp_path_factory.mktemp("adopted")) as doors:
         yield doors
-    finally:
-        doors.close()
-        databases.drop(database_url)
+    databases.drop(database_url)
 
 
 @pytest.fixture(scope="module")

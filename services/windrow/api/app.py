@@ -21,6 +21,7 @@ from windrow.api import (
     routes_jobs,
     routes_schedules,
 )
+from windrow.api.body_limit import BodyLimitMiddleware
 from windrow.api.direct import LaneApi, takes
 from windrow.api.documented import refusals
 from windrow.api.metrics import MetricsMiddleware
@@ -56,6 +57,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
     )
     app.state.services = services
+    app.add_middleware(BodyLimitMiddleware, limit=settings.api_input_bytes)
     app.add_middleware(MetricsMiddleware, metrics=services.metrics)
     errors.install(app)
     _add_submission(app, services)

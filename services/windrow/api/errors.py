@@ -83,6 +83,8 @@ def _framework(error: HTTPException, request: Request | None) -> Problem:
         return problems.not_found("There is nothing at this path")
     if error.status_code == problems.METHOD_NOT_ALLOWED:
         return _other_method(error, request)
+    if error.status_code == problems.TOO_LARGE and request is not None:
+        return problems.too_large("The body", request.app.state.services.settings.api_input_bytes)
     return problems.generic(error.status_code, str(error.detail), error.headers)
 
 

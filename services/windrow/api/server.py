@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from types import FrameType
 
@@ -53,5 +54,13 @@ def make_server(app: FastAPI, settings: ApiSettings) -> Server:
 def serve(app: FastAPI, settings: ApiSettings) -> int:
     """Serve `app` until SIGTERM or SIGINT; returns the exit status."""
     server = make_server(app, settings)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        # uvicorn, done with its own work, raises the signal again: a clean end is no death by a signal.
+        if not server.started:
+            raise SystemExit(0)
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, stop)
     server.run()
     return 0 if server.started else 1

@@ -20,6 +20,10 @@ def router(jobs: Jobs) -> APIRouter:
         job = await jobs.submit(task, kwargs={"x": x, "y": 2}, delay=delay, tags=["demo"])
         return {"id": job.id, "state": job.state}
 
+    @routes.post("")
+    async def echo(words: list[str]) -> int:
+        return len(words)
+
     @routes.get("/{job_id}")
     async def see(job_id: str) -> dict[str, str] | None:
         job = await jobs.get(job_id)

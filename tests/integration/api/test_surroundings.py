@@ -27,6 +27,19 @@ def test_an_apps_routes_submit_and_see_jobs(start_api: Any) -> None:
     assert api.client.post("/demo/math.add?x=1&delay=-1").status_code == 422
 
 
+def test_an_apps_bodies_are_bounded_too(start_api: Any) -> None:
+    api: RunningApi = start_api(apps=(DEMO,))
+    assert api.client.post("/demo", json=["a"]).json() == 1
+    refused = api.client.post("/demo", json=["x" * 2_000_000])
+    assert (refused.status_code, refused.json()["type"]) == (413, "urn:windrow:problem:too-large")
+    refused = api.client.post(
+        "/demo", content=iter([b"x" * 600_000] * 2), headers={"content-type": "application/json"}
+    )
+    assert (refused.status_code, refused.json()["type"]) == (413, "urn:windrow:problem:too-large")
+    refused = api.client.post("/demo", content=b"[", headers={"content-type": "application/json"})
+    assert (refused.status_code, refused.json()["type"]) == (400, "urn:windrow:problem:malformed")
+
+
 def test_an_apps_routes_need_a_key_unless_they_are_open(start_api: Any) -> None:
     api: RunningApi = start_api(apps=(DEMO,))
     with api.client_with(None) as nobody, api.client_with(make_key(api.database_url, "jobs:read")) as reader:

@@ -1,0 +1,37 @@
+"""A bound for the bodies of all routes that have none of their own, with a problem as the answer."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from windrow.api.problems import TOO_LARGE, too_large
+
+
+class BodyLimitMiddleware:
+    """Refuses what announces more than `limit` bytes, and stops reading what sends more without saying so."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._limit:
+            await too_large("The body", self._limit).response(scope["path"])(scope, receive, send)
+            return
+        size = 0
+
+        async def count() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._limit:
+                # The framework hides any other error of a body behind a 400.
+                raise HTTPException(TOO_LARGE)
+            return message
+
+        await self._app(scope, count, send)

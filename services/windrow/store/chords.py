@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from windrow.core.chord_end import Part, dump_chord, end_chord
-from windrow.core.job import ChordPart, NewChord, NewJob
+from windrow.core.job import DEFAULT_MAX_ATTEMPTS, ChordPart, NewChord, NewJob
 from windrow.store.op import Op, Query
 
 
@@ -130,7 +130,7 @@ WITH b AS MATERIALIZED (
         AS b(id, task, queue, input, options, parent_id, root_id, error)
 ), job AS (
     INSERT INTO windrow.jobs (id, task, queue, state, max_attempts, finished_at, parent_id, root_id)
-    SELECT id, task, queue, 'failed', 1, clock_timestamp(), parent_id, root_id FROM b ORDER BY id
+    SELECT id, task, queue, 'failed', %(max_attempts)s, clock_timestamp(), parent_id, root_id FROM b ORDER BY id
     ON CONFLICT (id) DO UPDATE
     SET state = 'failed', attempt = windrow.jobs.attempt + 1, finished_at = clock_timestamp()
     WHERE windrow.jobs.state = 'blocked'
@@ -165,6 +165,7 @@ def save_failed(pairs: Sequence[tuple[NewJob, str]]) -> Op[list[str]]:
             "parent": [job.parent_id for job in jobs],
             "root": [job.root_id for job in jobs],
             "error": [error for _, error in unique.values()],
+            "max_attempts": DEFAULT_MAX_ATTEMPTS,
         },
     )
     return [row[0] for row in rows]

@@ -23,6 +23,8 @@ def _wrong(app: Celery, pool_type: str) -> Any:
     for name in ("task_serializer", "result_serializer"):
         if app.conf[name] != "json":
             yield f"{name} is {app.conf[name]!r}: the ledger keeps JSON, which can be read without running code."
+    if app.conf.task_protocol != 2:
+        yield f"task_protocol is {app.conf.task_protocol!r}: chains travel in protocol 2 only."
     for name, task in sorted(app.tasks.items()):
         if task.serializer not in (None, "json"):
             yield f"task {name} has serializer {task.serializer!r}: the ledger keeps JSON."

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import current_app
+from celery import current_app, current_task
 from celery.app.task import Context
 from celery.app.trace import TraceInfo, build_tracer
 from celery.exceptions import SoftTimeLimitExceeded, WorkerShutdown, WorkerTerminate
@@ -121,8 +121,9 @@ def _watch_dispatch(app: Any) -> None:
         return
 
     def dispatch(publish: Any, *args: Any, **kwargs: Any) -> Any:
-        run = Here.run()
-        if run is not None:
+        run, task = Here.run(), current_task
+        # A body may call another task eagerly, whose end is not the body's.
+        if run is not None and task and task.request.id == run.job_id:
             run.closing += 1
         return stock(publish, *args, **kwargs)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import ImproperlyConfigured
 
 from windrow.core.job import NewChord, NewJob
 from windrow.worker.capture import Capture
@@ -68,6 +69,8 @@ class Gate:
     def publish(self, body: Any, **properties: Any) -> None:
         """kombu's Producer.publish: a task's message becomes a job, anything else goes to the broker."""
         headers = properties.get("headers") or {}
+        if isinstance(body, dict) and "task" in body and "taskset" in body:
+            raise ImproperlyConfigured("Windrow speaks Celery's task protocol 2: remove task_protocol = 1.")
         if not (isinstance(body, tuple) and len(body) == 3 and "task" in headers and "id" in headers):
             with self._acquire() as producer:
                 producer.publish(body, **properties)

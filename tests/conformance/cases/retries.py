@@ -40,7 +40,7 @@ def retry_at_a_moment(app: Celery, key: str) -> dict[str, Any]:
 
 @case
 def retry_on_another_queue(app: Celery, key: str) -> dict[str, Any]:
-    return record(h.retry_other_queue.delay())
+    return record(h.retry_other_queue.delay(key)) | {"did": did(key)}
 
 
 @case

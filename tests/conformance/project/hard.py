@@ -54,7 +54,8 @@ def retry_eta(self: Task, key: str) -> str:
 
 
 @app.task(name="shop.retry_other_queue", bind=True)
-def retry_other_queue(self: Task) -> str:
+def retry_other_queue(self: Task, key: str) -> str:
+    note(key, f"try {self.request.retries}")
     if self.request.retries == 0:
         raise self.retry(countdown=0, queue="shop-side")
     return str(self.request.delivery_info["routing_key"])

@@ -178,6 +178,19 @@ def test_what_a_body_sends_is_saved_at_once_with_its_parent(
     assert outcome.jobs == ()
 
 
+def test_a_task_that_a_body_runs_eagerly_does_not_end_the_body(
+    bench: Bench, notebook: Notebook, add: Any
+) -> None:
+    @bench.app.task(name="eager")
+    def eager() -> None:
+        add.apply((1, 1), link=add.s(1))
+        add.delay(5)
+
+    outcome = bench.outcome(eager)
+    assert outcome.jobs == ()
+    assert len(notebook.jobs) == 2
+
+
 def test_the_next_step_of_a_chain_goes_with_the_outcome(bench: Bench, notebook: Notebook, add: Any) -> None:
     steps = chain(add.s(1, 1), add.s(5), add.s(7))
     frozen = steps.freeze()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.integration.beat_world import World, wait_until
 from windrow.beat.chores.relay import Relay
 from windrow.broker.errors import BrokerUnavailable
-from windrow.store.queues import pause, resume
-from windrow.store.relay import unsent_queues
+from windrow.store.lost_messages import resend
+from windrow.store.promote import promote
+from windrow.store.queues import pause, resume, unpublish
+from windrow.store.relay import send, unsend, unsent_queues
 
 
 @pytest.fixture
@@ -136,3 +139,22 @@ def test_a_long_backlog_is_looked_at_through_the_index(world: World) -> None:
         assert "jobs_queued" in plan
         assert "published_at IS NULL) =" in plan
         assert "Sort" not in plan
+
+
+@pytest.mark.parametrize(
+    ("op", "args"),
+    [
+        (send, ("q", 0, 2, 500)),
+        (unsend, ("q",)),
+        (resend, ([f"j{n:05}" for n in range(500)], 30.0)),
+        (unpublish, ([f"j{n:05}" for n in range(500)],)),
+        (promote, (500,)),
+    ],
+)
+def test_without_statistics_no_statement_loops_over_all_pairs(world: World, op: Any, args: Any) -> None:
+    world.sql.execute("ALTER TABLE windrow.jobs SET (autovacuum_enabled = false)")
+    world.accept(*(f"j{n:05}" for n in range(3000)))
+    query = next(op(*args))
+    plan = "\n".join(line[0] for line in world.sql.execute("EXPLAIN " + query.sql, query.params).fetchall())
+    assert "Nested Loop" not in plan
+    assert "jobs_pkey" in plan

@@ -37,7 +37,7 @@ def expire(limit: int, skip: Sequence[str] = (), only: str | None = None) -> Op[
             ORDER BY j.expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         )
         UPDATE windrow.jobs j SET state = 'expired', finished_at = clock_timestamp()
-        FROM hit WHERE j.id = hit.id AND j.id = ANY(ARRAY(SELECT id FROM hit))
+        WHERE j.id = ANY(ARRAY(SELECT id FROM hit))
         RETURNING j.id
         """,
         {"limit": limit, "skip": list(skip), "only": only},

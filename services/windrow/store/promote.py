@@ -19,7 +19,7 @@ WITH hit AS MATERIALIZED (
     ORDER BY j.run_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE windrow.jobs j SET state = 'queued', published_at = {PUBLISHED}
-FROM hit WHERE j.id = hit.id AND j.id = ANY(ARRAY(SELECT id FROM hit))
+WHERE j.id = ANY(ARRAY(SELECT id FROM hit))
 RETURNING {SENT}, j.published_at IS NOT NULL
 """
 

@@ -81,9 +81,10 @@ def unpublish(job_ids: list[str]) -> Op[None]:
     yield Query(
         """
         WITH hit AS MATERIALIZED (
-            SELECT j.id FROM windrow.jobs j WHERE j.id = ANY(%(ids)s) AND j.state = 'queued' ORDER BY j.id FOR UPDATE
+            SELECT j.id FROM windrow.jobs j WHERE j.id = ANY(%(ids)s) AND j.state::text = 'queued'
+            ORDER BY j.id FOR UPDATE
         )
-        UPDATE windrow.jobs j SET published_at = NULL FROM hit WHERE j.id = hit.id AND j.id = ANY(%(ids)s)
+        UPDATE windrow.jobs j SET published_at = NULL WHERE j.id = ANY(ARRAY(SELECT id FROM hit))
         """,
         {"ids": list(job_ids)},
     )

@@ -33,13 +33,14 @@ _UNSENT = """
     AND j.priority BETWEEN %(low)s AND %(high)s AND NOT j.id = ANY(%(skip)s)
 """
 
+# By an array of the primary key: without statistics a join is planned as a loop over all pairs.
 _SEND = f"""
 WITH hit AS MATERIALIZED (
     SELECT j.id FROM windrow.jobs j WHERE {_UNSENT} AND (%(only)s::text IS NULL OR j.id = %(only)s)
     ORDER BY j.priority DESC, j.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), done AS (
     UPDATE windrow.jobs j SET published_at = clock_timestamp()
-    FROM hit WHERE j.id = hit.id AND j.id = ANY(ARRAY(SELECT id FROM hit)) AND j.state = 'queued'
+    WHERE j.id = ANY(ARRAY(SELECT id FROM hit))
     RETURNING {SENT}
 )
 SELECT * FROM done ORDER BY priority DESC, id
@@ -79,7 +80,7 @@ def unsend(queue: str) -> Op[int]:
             LIMIT 20000 FOR UPDATE SKIP LOCKED
         )
         UPDATE windrow.jobs j SET published_at = NULL
-        FROM hit WHERE j.id = hit.id AND j.id = ANY(ARRAY(SELECT id FROM hit)) AND j.state = 'queued'
+        WHERE j.id = ANY(ARRAY(SELECT id FROM hit))
         RETURNING j.id
         """,
         {"queue": queue},

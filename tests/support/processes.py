@@ -91,6 +91,10 @@ class Doors:
             door.expect(ready, timeout)
         return door
 
+    def started(self) -> list[Door]:
+        """All so far, those that ended among them."""
+        return list(self._running)
+
     def close(self) -> None:
         """Kill every process group that was started here."""
         for door in self._running:

@@ -1,0 +1,101 @@
+"""TERM lets jobs end, QUIT gives them back; neither counts as a failure, and nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.promises.ways import BOTH_WAYS
+from tests.promises.world import World
+
+pytestmark = pytest.mark.timeout(120)
+
+POOLS = pytest.mark.parametrize("pool", ["prefork", "threads"])
+
+
+def live_messages(world: World) -> int:
+    """Messages in the queue and in workers' hands."""
+    held = sum(world.redis.hlen(key) for key in world.redis.keys("unacked:*"))
+    return int(world.redis.llen("default")) + held
+
+
+@BOTH_WAYS
+@POOLS
+def test_a_job_shorter_than_the_drain_ends_in_its_worker_and_what_waits_is_given_back(
+    world: World, pool: str, through: str
+) -> None:
+    worker = world.worker(pool=pool, concurrency=2)
+    running = world.submit("nap", 2.0, "fine", count=2)
+    world.wait_state(running, "running")
+    waiting = world.submit("nap", 0.1, "fine", count=10)
+    worker.send(signal.SIGTERM)
+    assert worker.wait(30), worker.log()
+    assert worker.returncode == 0
+    assert [world.outcomes(job_id) for job_id in running] == [["succeeded"]] * 2
+    assert world.states(waiting) == {"queued": 10}
+    assert live_messages(world) == 10
+    # No beat runs: what the next worker finds is what this one left.
+    world.worker(pool=pool)
+    world.wait_state(waiting, "succeeded")
+    assert world.lost() == (0, 0)
+
+
+@BOTH_WAYS
+@POOLS
+def test_a_job_longer_than_the_drain_is_given_back_at_its_end_and_run_by_another_worker(
+    world: World, pool: str, through: str
+) -> None:
+    world.beat()
+    # A hundredth of the default drain; limits of tasks must fit into it, so these jobs bring their own.
+    worker = world.worker(pool=pool, concurrency=2, drain_seconds="51", hard_limit_seconds="20")
+    (job,) = world.submit("nap", 6.0, "fine")
+    world.wait_state([job], "running")
+    worker.send(signal.SIGTERM)
+    other = world.worker(pool=pool)
+    # The end of the drain: what the supervisor says when its time is up.
+    worker.send(signal.SIGQUIT)
+    assert worker.wait(20), worker.log()
+    assert worker.returncode == 0
+    world.wait_final([job])
+    row = world.job(job)
+    assert (row["state"], row["failures"], row["result"]) == ("succeeded", 0, '"fine"')
+    assert world.outcomes(job) in (["released", "succeeded"], ["succeeded"])
+    assert world.lost() == (0, 0)
+    assert other.returncode is None
+
+
+@BOTH_WAYS
+def test_quit_gives_everything_back_at_once(world: World) -> None:
+    world.beat()
+    worker = world.worker(concurrency=2)
+    ids = world.submit("nap", 30.0, count=2) + world.submit("echo", 1, count=20)
+    world.wait_state(ids[:2], "running")
+    began = time.monotonic()
+    worker.send(signal.SIGQUIT)
+    assert worker.wait(20), worker.log()
+    assert time.monotonic() - began < 15
+    assert worker.returncode == 0
+    assert [world.outcomes(job_id) for job_id in ids[:2]] == [["released"]] * 2
+    assert {row["failures"] for row in world.jobs(ids)} == {0}
+    world.cancel(ids[:2])
+    world.worker()
+    world.wait_state(ids[2:], "succeeded")
+    assert world.lost() == (0, 0)
+
+
+def test_workers_that_drain_in_the_middle_of_many_jobs_lose_none_of_their_messages(world: World) -> None:
+    # No beat: nobody would send a lost message again.
+    ids = world.submit("nap", 0.02, "fine", count=600)
+    for _ in range(4):
+        worker = world.worker(concurrency=2)
+        world.until(lambda: world.states(ids).get("queued", 0) < 600)
+        time.sleep(0.5)
+        worker.send(signal.SIGTERM)
+        assert worker.wait(20), worker.log()
+        assert worker.returncode == 0
+        assert world.states(ids).get("queued", 0) == live_messages(world)
+    world.worker(concurrency=2)
+    world.wait_state(ids, "succeeded", 40)
+    assert world.lost() == (0, 0)

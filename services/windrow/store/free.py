@@ -39,7 +39,8 @@ RETURNING j.id, j.state
 def free(jobs: Sequence[NewJob]) -> Op[tuple[list[NewJob], bool]]:
     """nothing, blocked, or failed without a run -> queued or scheduled.
 
-    Returns the queued ones, and whether any became scheduled. An id that exists in any other state is left alone: its continuation was saved before.
+    Returns the queued ones, and whether any became scheduled. An id that exists in any other state is left alone:
+    its continuation was saved before.
     """
     if not jobs:
         return [], False

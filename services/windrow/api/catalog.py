@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import logging
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from windrow.core.errors import LedgerUnavailable, RetiredTask, UnknownTask
 from windrow.core.task import Task
 from windrow.store import catalog, queues
 from windrow.store.async_ledger import AsyncLedger
+
+logger = logging.getLogger(__name__)
 
 
 class Entry(NamedTuple):
@@ -38,8 +40,13 @@ class Catalog:
     async def run(self) -> None:
         """Refresh for ever; while the ledger is away the last catalog serves."""
         while True:
-            with suppress(LedgerUnavailable):
+            try:
                 await self.refresh()
+            except LedgerUnavailable:
+                pass
+            except Exception:
+                # The loop must outlive whatever it meets, a schema that is yet to come for one.
+                logger.exception("The catalog could not be read")
             await asyncio.sleep(self._seconds)
 
     async def refresh(self) -> None:

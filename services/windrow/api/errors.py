@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from psycopg import Error as PostgresError
+from psycopg import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from windrow.api import problems
@@ -16,7 +17,7 @@ from windrow.api.flaws import MAX_FLAWS, cut
 from windrow.api.problems import Flaw, Problem
 from windrow.core.coalescer import CoalescerFull
 from windrow.core.errors import InvalidJob, LedgerUnavailable
-from windrow.store.bad_row import refusal
+from windrow.store.bad_row import is_schema_missing, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,13 @@ def problem_of(error: Exception, request: Request | None = None) -> Problem:
         case LedgerUnavailable():
             return problems.unavailable(
                 "The ledger does not answer: nothing was accepted, nothing was changed"
+            )
+        case OperationalError() | InterfaceError():
+            # Asked again and again, and Postgres would not: a deadlock, a serialization failure.
+            return problems.unavailable("The ledger is too busy: nothing was accepted, nothing was changed")
+        case PostgresError() if is_schema_missing(error):
+            return problems.unavailable(
+                "The ledger has not the schema of this release: run `windrow migrate`"
             )
         case CoalescerFull():
             return problems.unavailable("Too many requests wait for the ledger: nothing was accepted")

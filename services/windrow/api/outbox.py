@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -15,6 +16,8 @@ from windrow.broker.message import Message
 from windrow.core.errors import LedgerUnavailable
 from windrow.store import queues
 from windrow.store.async_ledger import AsyncLedger
+
+logger = logging.getLogger(__name__)
 
 PROMOTE = (BEAT_CHANNEL, "promote")
 RELAY = (BEAT_CHANNEL, "relay")
@@ -76,9 +79,12 @@ class Outbox:
             self._messages = self._messages[MAX_BATCH:MAX_PENDING]
             signals, self._signals = list(self._signals), {}
             finished, self._finished = self._finished, []
-            if overflow:
+            try:
                 await self._leave([m.id for m in overflow], "overflow")
-            await self._send(batch, finished, signals)
+                await self._send(batch, finished, signals)
+            except Exception:
+                # What is lost here, the relay finds; the next messages must not be lost with it.
+                logger.exception("%d messages were not sent", len(batch))
 
     async def _send(
         self, batch: Sequence[Message], finished: Sequence[str], signals: Sequence[tuple[str, str]]

@@ -128,6 +128,8 @@ async def pause(name: QueueName, services: Parts) -> Response:
         withdrawn = []
     if withdrawn:
         await services.ledger.run(queues.unpublish, withdrawn)
+    # Another process may have sent one more meanwhile: the relay withdraws again.
+    services.outbox.send(signals=[RELAY])
     return answer(await _find(services, name))
 
 

@@ -76,7 +76,7 @@ class RunningApi:
             time.sleep(0.01)
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self.key = make_key(self.database_url, "admin")
+        self.key = make_key(self.database_url, "admin") if self.settings.api_auth else ""
         self.client = self.client_with(self.key)
         return self
 

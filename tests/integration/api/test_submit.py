@@ -12,10 +12,12 @@ import psycopg
 import pytest
 import redis
 
-from tests.integration.api.running import RunningApi
+from tests.integration.api.running import RunningApi, declare_tasks
+from tests.support.databases import Databases
 from windrow.core.record import JobRecord
 from windrow.dev.postgres_server import PostgresServer
 from windrow.store import jobs
+from windrow.store.migrate import migrate
 
 
 def record(api: RunningApi, job_id: str) -> JobRecord:
@@ -191,3 +193,19 @@ def test_without_the_ledger_nothing_is_accepted_and_the_caller_is_told_to_come_b
         postgres_server.start()
     eventually(lambda: api.client.get("/readyz").status_code == 200, 20)
     api.submit()
+
+
+def test_before_the_migration_the_api_lives_and_says_what_is_missing(
+    databases: Databases, redis_url: str
+) -> None:
+    url = databases.create(migrated=False)
+    with RunningApi(url, redis_url, api_auth=False, api_catalog_seconds=0.1) as api:
+        for response in (api.client.get("/readyz"), api.client.post("/v1/jobs", json={"task": "math.any"})):
+            assert response.status_code == 503
+            assert "windrow migrate" in response.json()["detail"]
+        assert api.client.get("/livez").status_code == 200
+        migrate(url)
+        declare_tasks(url)
+        assert api.client.get("/readyz").status_code == 200
+        api.submit()
+    databases.drop(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -93,6 +94,24 @@ def test_a_canvas_is_one_transaction(app: Celery, ask: Any) -> None:
     assert ask("SELECT size, remaining FROM windrow.chords") == [(21, 21)]
     group(add.s(i) for i in range(10)).apply_async()
     assert ask("SELECT count(*), count(DISTINCT xmin::text) FROM windrow.jobs") == [(31, 2)]
+
+
+def test_threads_that_call_at_once_share_commits_and_no_errors(app: Celery, ask: Any) -> None:
+    add = app.tasks["calls.add"]
+
+    def call(i: int) -> str:
+        try:
+            # A NUL in a name is the one thing that Postgres cannot keep.
+            return str((app.send_task("calls.\x00") if i == 50 else add.delay(i)).id)
+        except psycopg.DataError:
+            return "refused"
+
+    with ThreadPoolExecutor(16) as pool:
+        ids = list(pool.map(call, range(100)))
+    assert ids[50] == "refused"
+    assert {row[0] for row in ask("SELECT id FROM windrow.jobs")} == {id for id in ids if id != "refused"}
+    ((transactions,),) = ask("SELECT count(DISTINCT xmin::text) FROM windrow.jobs")
+    assert transactions < 99
 
 
 def test_a_message_is_a_wake_up_whatever_the_input_weighs(app: Celery, redis_url: str) -> None:

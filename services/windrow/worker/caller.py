@@ -25,6 +25,7 @@ from windrow.store.progress import Report, save_progress
 from windrow.store.revoke import cancel_queued, cancel_waiting
 from windrow.store.submit import Submitted, submit
 from windrow.worker.caller_settings import CallerSettings
+from windrow.worker.shared_commit import SharedCommit
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -40,10 +41,19 @@ class Caller:
     def __init__(self, settings: Callable[[], CallerSettings]) -> None:
         self._read_settings = settings
         self._settings: CallerSettings | None = None
-        self._pid = 0
-        self._lock = threading.Lock()
-        self._ledger: Ledger | None = None
         self._publisher: Publisher | None = None
+        #: Of a parent process: kept, because to drop them would close them.
+        self._inherited: list[Ledger | None] = []
+        self._ledger: Ledger | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """A process of its own: locks that a parent's threads may hold are not taken over."""
+        self._pid = os.getpid()
+        self._inherited.append(self._ledger)
+        self._ledger = None
+        self._lock = threading.Lock()
+        self._commit = SharedCommit(self._lock, lambda jobs: self._run(accept, jobs))
 
     @property
     def settings(self) -> CallerSettings:
@@ -57,7 +67,8 @@ class Caller:
         if chords:
             done = self.run(submit, jobs, chords)
         else:
-            states = {one.id: one.state for one in self.run(accept, jobs) if one.inserted}
+            self._check_process()
+            states = {one.id: one.state for one in self._commit.save(jobs) if one.inserted}
             queued = [job for job in jobs if states.get(job.id) is State.QUEUED]
             done = Submitted(queued, State.SCHEDULED in states.values())
         self._publish(
@@ -100,21 +111,26 @@ class Caller:
 
     def run(self, op: Any, *args: Any) -> Any:
         """Run one operation of the store. Raises NotAccepted when Postgres does not answer."""
+        self._check_process()
         with self._lock:
-            ledger = self._connection()
+            return self._run(op, *args)
+
+    def _run(self, op: Any, *args: Any) -> Any:
+        ledger = self._connection()
+        try:
+            return ledger.run(op, *args)
+        except LedgerUnavailable:
+            # The server may have been restarted since the last call; operations may run twice.
             try:
                 return ledger.run(op, *args)
-            except LedgerUnavailable:
-                # The server may have been restarted since the last call; operations may run twice.
-                try:
-                    return ledger.run(op, *args)
-                except LedgerUnavailable as exc:
-                    raise NotAccepted(str(exc)) from exc
+            except LedgerUnavailable as exc:
+                raise NotAccepted(str(exc)) from exc
 
     def close(self) -> None:
         """Close the connections; the next call opens them again."""
+        self._check_process()
         with self._lock:
-            if self._ledger is not None and self._pid == os.getpid():
+            if self._ledger is not None:
                 self._ledger.close()
             self._ledger = None
 
@@ -132,12 +148,14 @@ class Caller:
             logger.warning("Redis did not take %d messages; the relay will send them: %s", len(messages), exc)
 
     def _connection(self) -> Ledger:
-        if self._ledger is None or self._pid != os.getpid():
-            # A forked child leaves its parent's connection alone.
-            self._pid = os.getpid()
+        if self._ledger is None:
             self._ledger = Ledger(
                 self.settings.database_url,
                 application_name="windrow-caller",
                 prepare=self.settings.prepared_statements,
             )
         return self._ledger
+
+    def _check_process(self) -> None:
+        if self._pid != os.getpid():
+            self._begin()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from windrow.broker.call import Call
 from windrow.broker.client import BrokerClient
-from windrow.broker.keys import STEPS, queue_keys, unacked_key
+from windrow.broker.keys import SEP, STEPS, queue_keys, unacked_key
 from windrow.broker.message import is_compact
 from windrow.broker.unacked import Settlement, held, settle, stale
 
@@ -76,9 +76,14 @@ class Depth:
         """End the holds of a dead worker and return how many; full Celery messages go back to their list."""
         return self._forget(pool, self._client.run(held(pool, worker)))
 
-    def forget_stale(self, pool: str, seconds: float) -> int:
-        """The same for workers of `pool` that did not touch their holds for `seconds` (they do every 5)."""
-        return self._forget(pool, self._client.run(stale(pool, seconds)))
+    def forget_stale(self, pool: str, seconds: float, living: Container[str] = ()) -> int:
+        """The same for workers of `pool` that did not touch their holds for `seconds` (they do every 5).
+
+        Those `living` are left alone: a task may block its worker's loop for long.
+        """
+        found = self._client.run(stale(pool, seconds))
+        dead = {tag: value for tag, value in found.items() if tag.rpartition(SEP)[0] not in living}
+        return self._forget(pool, dead)
 
     def _forget(self, pool: str, found: dict[str, tuple[str, bytes]]) -> int:
         ours = [tag for tag, (_, payload) in found.items() if is_compact(payload)]

@@ -95,6 +95,13 @@ def renew(
 
 
 @single
+def living() -> Op[list[str]]:
+    """Ids of the workers that neither said goodbye nor were found dead."""
+    rows = yield Query("SELECT id FROM windrow.workers WHERE ended_at IS NULL")
+    return [row[0] for row in rows]
+
+
+@single
 def end(worker: str) -> Op[None]:
     """Say goodbye: a worker that ended in peace is nobody's to rescue once it holds no job."""
     yield Query(

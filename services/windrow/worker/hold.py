@@ -97,6 +97,7 @@ class Hold:
             socket.gethostname(),
             os.getpid(),
         )
+        self._introduced = False
         self._lease: LeaseThread | None = None
         self._line: LineServer | None = None
 
@@ -143,7 +144,8 @@ class Hold:
     def budget(self) -> Budget:
         """How much the broker may hand over now."""
         room = self.desk.room()
-        if not room.free and not room.ahead:
+        # Tags of a worker that dies unknown to the ledger would be nobody's to remove.
+        if not self._introduced or (not room.free and not room.ahead):
             return Budget(0, paused=True)
         return Budget(room.free, room.ahead, self.desk.short.names())
 
@@ -206,6 +208,11 @@ class Hold:
             os.kill(os.getpid(), signal.SIGTERM)
 
     # From the lease's thread.
+
+    def introduced(self) -> None:
+        """See `lease.Holder`."""
+        self._introduced = True
+        self.intake.rearm()
 
     def state(self) -> tuple[int, bool, Sequence[tuple[str, int]]]:
         """See `lease.Holder`."""

@@ -32,6 +32,9 @@ LOOK_SECONDS = 0.25
 class Holder(Protocol):
     """What the lease is about; called from the lease's thread."""
 
+    def introduced(self) -> None:
+        """The ledger knows this worker: should it die now, somebody frees what it took."""
+
     def state(self) -> tuple[int, bool, Sequence[tuple[str, int]]]:
         """Busy children, draining, and the (id, token) pairs held."""
 
@@ -70,7 +73,10 @@ class LeaseThread(threading.Thread):
 
     def run(self) -> None:
         """Until stopped; the last word is a goodbye."""
-        while not (self._stopping.is_set() or self._introduce()):
+        while not self._stopping.is_set():
+            if self._introduce():
+                self._holder.introduced()
+                break
             self._stopping.wait(random.uniform(0.2, 1.0))
         while not self._stopping.is_set():
             try:

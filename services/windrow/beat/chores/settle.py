@@ -7,6 +7,7 @@ from windrow.beat.chores.post import post
 from windrow.broker.errors import BrokerUnavailable
 from windrow.core.errors import LedgerUnavailable
 from windrow.store.lost_messages import begin_settle, pools, resend, stale
+from windrow.store.workers import living as alive
 
 _BATCH = 500
 
@@ -23,6 +24,7 @@ class Settle:
         settings, run = self._tools.settings, self._tools.ledgers.run
         # Does Redis answer? A queue that was begun counts as settled for a while.
         self._tools.depth.in_flight("")
+        self._forget_unknown()
         done, errors = 0, []
         for queue in run(begin_settle, settings.settle_after_seconds, settings.settle_every_seconds):
             try:
@@ -32,6 +34,12 @@ class Settle:
             except Exception as exc:
                 errors.append(f"queue {queue}: {type(exc).__name__}: {exc}")
         return Pass(done, settings.settle_seconds, errors)
+
+    def _forget_unknown(self) -> None:
+        """What workers hold who died before the ledger knew them: nobody else would look for it."""
+        living = set(self._tools.ledgers.run(alive))
+        for pool in self._tools.ledgers.run(pools):
+            self._tools.depth.forget_stale(pool, self._tools.settings.settle_after_seconds, living)
 
     def _settle(self, queue: str) -> int:
         run, older = self._tools.ledgers.run, self._tools.settings.settle_after_seconds

@@ -57,7 +57,7 @@ def test_beat_fires_an_unchanged_apps_schedule_and_ends_cleanly(
     assert world.value("SELECT task FROM windrow.jobs LIMIT 1") == "project.often"
     wait_until(lambda: len(world.messages("celery")) >= 3)
     beat.send(signal.SIGTERM)
-    wait_until(lambda: beat.returncode is not None, 15.0)
+    wait_until(lambda: beat.returncode is not None, 40.0)
     assert beat.returncode == 0, beat.log()
     assert "Traceback" not in beat.log()
 
@@ -108,5 +108,5 @@ def test_beat_starts_before_the_ledger_and_redis(world: World, doors: Doors) -> 
     )
     beat.expect("The ledger is away", 30.0)
     beat.send(signal.SIGTERM)
-    wait_until(lambda: beat.returncode is not None, 20.0)
+    wait_until(lambda: beat.returncode is not None, 40.0)
     assert beat.returncode == 0, beat.log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.bench.windrow_side import Windrow
 def main() -> int:
     """Measure what was asked for; 1 when a measure failed (not when it missed its target)."""
     options = _options()
+    # So that what was started ends, and its folder goes, when somebody gives up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     measures = [m for m in all_measures() if not options.only or m.name in options.only]
     found: dict[str, dict[str, Any]] = {}
     failed = 0

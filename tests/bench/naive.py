@@ -42,7 +42,9 @@ class Naive:
         """Start the API."""
         uvicorn = [sys.executable, "-m", "uvicorn", "tests.bench.naive_api:app", "--port", str(self.api_port)]
         options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
-        api = self.programs.run("naive api", [*uvicorn, *options], env=self.env, ready="Uvicorn running")
+        api = self.programs.run(
+            "naive api", [*uvicorn, *options], env=self.env, ready="Uvicorn running", timeout=90
+        )
         self._api_pid = api.pid
 
     @contextmanager

@@ -68,7 +68,7 @@ def wait_until(met: Callable[[], bool], what: str, timeout: float, every: float 
         time.sleep(every)
 
 
-def until_ready(door: Door, job: Callable[[], bool], timeout: float = 40.0) -> None:
+def until_ready(door: Door, job: Callable[[], bool], timeout: float = 90.0) -> None:
     """Wait until `job()` says that a job went through; fail early, with the log, when the program ends."""
 
     def ready() -> bool:

@@ -56,7 +56,7 @@ class Windrow:
 
     def start(self) -> None:
         """Start API and beat, and a worker for a moment: its boot declares the tasks."""
-        api = self.programs.start("api", env=self.env, ready="Uvicorn running")
+        api = self.programs.start("api", env=self.env, ready="Uvicorn running", timeout=90)
         beat = self.programs.start("beat", env=self.env, ready="")
         self._pids += [api.pid, beat.pid]
         with self.worker():

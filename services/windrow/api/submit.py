@@ -13,6 +13,8 @@ from windrow.api.problems import ACCEPTED, OK
 from windrow.api.services import Services
 from windrow.api.views import Receipt, job_view, render
 from windrow.core.input import JobRequest
+from windrow.core.job import NewJob
+from windrow.core.record import JobRecord
 
 #: What surrounds the input in a body: names, tags, a few moments.
 ENVELOPE_BYTES = 16 * 1024
@@ -29,20 +31,29 @@ async def submit(call: Call) -> Reply:
     wish = parse(_REQUEST, await read_body(call.receive, call.header(b"content-length"), limit))
     key = call.header(b"idempotency-key")
     job = await services.intake.job(wish, call.header(b"traceparent"))
-    if key is None and wish.unique is None:
-        accepted = await services.acceptor.accept(job)
-        receipt = Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
-    else:
+    seconds = wished_wait(call.header(b"prefer"), services.settings.api_wait_seconds)
+    if key is not None or wish.unique is not None:
         guarded = guard(job, wish, caller.id, key, services.settings.api_idempotency_seconds)
         receipt = judged(await services.acceptor.accept_guarded(guarded), job.task)
-    seconds = wished_wait(call.header(b"prefer"), services.settings.api_wait_seconds)
-    if seconds is None:
-        return Reply(ACCEPTED, _RECEIPT.dump_json(receipt), (_location(receipt),))
-    return await _waited(services, receipt, seconds)
+        if seconds is not None:
+            record = await services.waiting.finished(receipt.id, seconds)
+            return _waited(receipt, record, seconds)
+    elif seconds is not None:
+        async with services.waiting.watch(job.id) as watch:
+            receipt = await _keep(services, job)
+            record = await services.waiting.final(watch, job.id, seconds, new=True)
+        return _waited(receipt, record, seconds)
+    else:
+        receipt = await _keep(services, job)
+    return Reply(ACCEPTED, _RECEIPT.dump_json(receipt), (_location(receipt),))
 
 
-async def _waited(services: Services, receipt: Receipt, seconds: float) -> Reply:
-    record = await services.waiting.finished(receipt.id, seconds)
+async def _keep(services: Services, job: NewJob) -> Receipt:
+    accepted = await services.acceptor.accept(job)
+    return Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
+
+
+def _waited(receipt: Receipt, record: JobRecord | None, seconds: float) -> Reply:
     headers = (_location(receipt), *((k.lower().encode(), v.encode()) for k, v in applied(seconds).items()))
     if record is None or not record.state.is_final:
         return Reply(ACCEPTED, _RECEIPT.dump_json(receipt), headers)

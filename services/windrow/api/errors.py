@@ -30,8 +30,9 @@ def problem_of(error: Exception, request: Request | None = None) -> Problem:
         case InvalidJob():
             return problems.invalid_job(error)
         case LedgerUnavailable():
+            # The answer to a commit may be what was lost: this must not promise that nothing happened.
             return problems.unavailable(
-                "The ledger does not answer: nothing was accepted, nothing was changed"
+                "The ledger does not answer: send it again; with an Idempotency-Key it cannot become two jobs"
             )
         case OperationalError() | InterfaceError():
             # Asked again and again, and Postgres would not: a deadlock, a serialization failure.

@@ -12,7 +12,7 @@ from celery.result import AsyncResult, GroupResult
 
 from tests.conformance.project.effects import effects
 
-WAIT_SECONDS = 25.0
+WAIT_SECONDS = 60.0
 CASES: dict[str, Callable[[Celery, str], dict[str, Any]]] = {}
 
 

@@ -21,7 +21,8 @@ APP = "tests.conformance.project.celeryapp:app"
 ROOT = Path(__file__).parents[2]
 CONCURRENCY = "6"
 STOCK_OPTIONS = ("-Q", "shop,shop-side", "-c", CONCURRENCY, "-l", "INFO")
-RUN_SECONDS = 240.0
+START_SECONDS = 120.0
+RUN_SECONDS = 400.0
 
 Records = dict[str, dict[str, Any]]
 
@@ -67,6 +68,7 @@ def stock_records(shop_url: str, guard: Guard, tmp_path_factory: pytest.TempPath
             ],
             ready=r"\bready\b",
             cwd=ROOT,
+            timeout=START_SECONDS,
         )
         return run_cases(doors, tmp_path_factory.mktemp("stock") / "records.json")
     finally:
@@ -94,8 +96,8 @@ def adopted_project(
         ),
     )
     try:
-        doors.start("beat", timeout=60)
-        doors.start("worker", "--loglevel", "INFO", timeout=60)
+        doors.start("beat", timeout=START_SECONDS)
+        doors.start("worker", "--loglevel", "INFO", timeout=START_SECONDS)
         yield doors
     finally:
         doors.close()

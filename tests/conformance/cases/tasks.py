@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from celery import Celery
+from celery import Celery, chain
 
 from tests.conformance.case import case, did, record
 from tests.conformance.project import hard as h
@@ -181,3 +181,40 @@ def collect_walks_the_tree(app: Celery, key: str) -> dict[str, Any]:
 def a_task_that_exits(app: Celery, key: str) -> dict[str, Any]:
     made = record(h.exits.delay(key))
     return {"state": made["state"]}
+
+
+@case
+def a_task_waits_for_another(app: Celery, key: str) -> dict[str, Any]:
+    return record(t.waits.delay(4))
+
+
+@case
+def a_task_may_not_wait_unless_it_says_so(app: Celery, key: str) -> dict[str, Any]:
+    return record(t.waits_wrongly.delay(4))
+
+
+@case
+def a_task_returns_a_result_object(app: Celery, key: str) -> dict[str, Any]:
+    return record(t.returns_result.delay())
+
+
+@case
+def a_task_cuts_the_rest_of_its_chain(app: Celery, key: str) -> dict[str, Any]:
+    work = chain(t.cuts_chain.s(1), t.noted.s(key=key))
+    result = work.apply_async()
+    made = record(result.parent)
+    time.sleep(0.5)
+    return {**made, "did": did(key), "last": result.state}
+
+
+@case
+def a_task_revokes_another(app: Celery, key: str) -> dict[str, Any]:
+    result = t.revokes.delay(key)
+    other = app.AsyncResult(result.get(timeout=20))
+    made = record(other)
+    return {"state": made["state"], "error": made["error"], "did": did(key)}
+
+
+@case
+def a_signal_adds_a_header(app: Celery, key: str) -> dict[str, Any]:
+    return record(t.whoami.delay())

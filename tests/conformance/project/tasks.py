@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Task, chain, chord, group, shared_task
 from celery.exceptions import Ignore, Reject
+from celery.signals import before_task_publish
 
 from tests.conformance.project.celeryapp import app
 from tests.conformance.project.effects import note, wait_gate
@@ -146,10 +147,17 @@ def whoami(self: Task, *args: Any, **kwargs: Any) -> dict[str, Any]:
         "is_root": request.root_id == request.id,
         "has_group": request.group is not None,
         "custom": (request.headers or {}).get("trace"),
+        "signalled": (request.headers or {}).get("signalled"),
         "has_eta": request.eta is not None,
         "has_expires": request.expires is not None,
         "task": request.task,
     }
+
+
+@before_task_publish.connect(sender="shop.whoami")
+def add_header(headers: dict[str, Any], **_: Any) -> None:
+    """What tracing libraries do."""
+    headers["signalled"] = "yes"
 
 
 @app.task(name="shop.called", base=CallableTask)
@@ -281,3 +289,31 @@ def spawns_chain(key: str) -> str:
 def spawns_chord(key: str) -> str:
     chord([add.s(i, i) for i in range(4)], joined.s(key)).apply_async()
     return "spawned"
+
+
+@app.task(name="shop.waits")
+def waits(x: int) -> int:
+    return int(add.delay(x, x).get(timeout=15, disable_sync_subtasks=False)) + 1
+
+
+@app.task(name="shop.waits_wrongly")
+def waits_wrongly(x: int) -> int:
+    return int(add.delay(x, x).get(timeout=15))
+
+
+@app.task(name="shop.returns_result")
+def returns_result() -> Any:
+    return add.apply_async((1, 1), task_id="returned")
+
+
+@app.task(name="shop.cuts_chain", bind=True)
+def cuts_chain(self: Task, x: int) -> int:
+    self.request.chain = None
+    return x
+
+
+@app.task(name="shop.revokes", bind=True)
+def revokes(self: Task, key: str) -> str:
+    result = noted.apply_async((1,), {"key": key}, countdown=1)
+    result.revoke()
+    return str(result.id)

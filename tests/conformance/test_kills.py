@@ -35,7 +35,8 @@ QUICK = {
     "WINDROW_RELAY_SECONDS": "0.3",
     "WINDROW_PROMOTE_SECONDS": "0.3",
 }
-WAIT_SECONDS = 60.0
+#: A busy machine takes long to start workers again.
+WAIT_SECONDS = 150.0
 
 
 class World:

@@ -27,5 +27,6 @@ def _task(app: Any, task: Any, default_queue: str) -> Task:
         summary=summary_of(task),
         hard_limit=task.time_limit,
         soft_limit=task.soft_time_limit,
-        priority=task.priority or 0,
+        # As a call of the task itself would be sent.
+        priority=app.windrow.capture.to_job(task.priority),
     )

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, LiteralString
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BeforeValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,

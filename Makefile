@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.complete
 # `make test` runs these in this order; a suite that has no tests yet says so.
-SUITES := unit integration contract conformance faults
+SUITES := unit integration contract conformance promises faults
 
 .PHONY: help setup up down check format test $(SUITES) crash e2e bench clean
 
@@ -38,7 +38,7 @@ format: $(READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-test: $(READY) ## check, then the suites: unit, integration, contract, conformance, faults
+test: $(READY) ## check, then the suites: unit, integration, contract, conformance, promises, faults
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory check $(SUITES) && \
 	echo "make test: green in $$((SECONDS - start)) s"
@@ -53,6 +53,7 @@ unit: ## Rules and nouns: no sockets, no processes. ARGS='-k name' narrows any s
 integration: ## Real Redis, PostgreSQL and Celery on this machine
 contract: ## What two files must agree about
 conformance: ## A Celery project, unchanged, beside stock Celery
+promises: ## What the README promises, on real processes: poison, outages, cancels, drains
 faults: ## Processes killed and stores taken away
 e2e: ## A real cluster
 

@@ -119,7 +119,7 @@ def memory() -> None:
 @shared_task(name="poison.recursion")
 def recursion() -> int:
     """Too deep."""
-    return recursion()
+    return int(recursion())
 
 
 @shared_task(name="poison.result")

@@ -7,6 +7,8 @@ import pytest
 from tests.promises.ways import BOTH_WAYS
 from tests.promises.world import World
 
+pytestmark = pytest.mark.timeout(120)
+
 #: Task and the start of its error; those that end their child are retried until max_attempts.
 RAISES = {
     "poison.memory": "MemoryError: no room",
@@ -37,8 +39,8 @@ def test_whatever_a_task_does_in_prefork_its_job_fails_clearly_and_the_worker_li
     assert {world.job(job_id)["state"] for job_id in ids.values()} == {"failed"}
     # A lost child is somebody's accident until proven otherwise; an exception is an answer.
     assert {name: world.outcomes(job_id) for name, job_id in ids.items()} == {
-        **dict.fromkeys(RAISES, ["failed"]),
-        **dict.fromkeys(ENDS_ITS_CHILD, ["lost", "lost"]),
+        **{name: ["failed"] for name in RAISES},
+        **{name: ["lost", "lost"] for name in ENDS_ITS_CHILD},
     }
     assert {(row["state"], row["failures"], row["result"]) for row in world.jobs(neighbours)} == {
         ("succeeded", 0, '"fine"')

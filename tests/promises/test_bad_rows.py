@@ -50,7 +50,6 @@ def test_of_32_submits_at_once_the_one_that_postgres_refuses_is_told_and_31_are_
     assert sorted(json.loads(row["result"]) for row in world.jobs(ids)) == sorted(answers)
 
 
-@BOTH_WAYS
 def test_of_a_batch_the_item_that_postgres_refuses_is_told_and_the_others_are_accepted(world: World) -> None:
     world.worker()
     world.api()

@@ -12,16 +12,17 @@ from tests.promises.world import World
 
 pytestmark = pytest.mark.timeout(120)
 
-POOLS = pytest.mark.parametrize("pool", ["prefork", "threads"])
+POOLS = pytest.mark.parametrize(
+    ("pool", "through"), [("prefork", "direct"), ("prefork", "pgbouncer"), ("threads", "direct")]
+)
 
 
 def live_messages(world: World) -> int:
     """Messages in the queue and in workers' hands."""
-    held = sum(world.redis.hlen(key) for key in world.redis.keys("unacked:*"))
+    held: int = sum(world.redis.hlen(key) for key in world.redis.keys("unacked:*"))
     return int(world.redis.llen("default")) + held
 
 
-@BOTH_WAYS
 @POOLS
 def test_a_job_shorter_than_the_drain_ends_in_its_worker_and_what_waits_is_given_back(
     world: World, pool: str, through: str
@@ -42,7 +43,6 @@ def test_a_job_shorter_than_the_drain_ends_in_its_worker_and_what_waits_is_given
     assert world.lost() == (0, 0)
 
 
-@BOTH_WAYS
 @POOLS
 def test_a_job_longer_than_the_drain_is_given_back_at_its_end_and_run_by_another_worker(
     world: World, pool: str, through: str

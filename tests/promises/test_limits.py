@@ -24,6 +24,7 @@ def test_in_prefork_the_hard_limit_kills_the_child_and_the_soft_one_raises_in_th
     assert worker.returncode is None
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("pool", ["threads", "solo"])
 def test_a_task_that_cannot_be_killed_fails_at_its_hard_limit_and_its_worker_drains_and_goes(
     world: World, pool: str

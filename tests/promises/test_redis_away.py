@@ -5,17 +5,15 @@ from __future__ import annotations
 import pytest
 import redis
 
-from tests.promises.ways import BOTH_WAYS
 from tests.promises.world import World
 from windrow.dev.redis_server import RedisServer
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@BOTH_WAYS
-@pytest.mark.parametrize("forgets", [False, True], ids=["", "forgets"])
+@pytest.mark.parametrize(("forgets", "through"), [(False, "direct"), (True, "direct"), (True, "pgbouncer")])
 def test_submits_are_accepted_while_redis_is_down_and_every_job_ends_after_its_return(
-    world: World, redis_server: RedisServer, forgets: bool
+    world: World, redis_server: RedisServer, forgets: bool, through: str
 ) -> None:
     # A fifteenth of the defaults: what was sent before and is lost is found by settle.
     world.beat(settle_after_seconds="2", settle_every_seconds="2", settle_seconds="0.3")

@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import cast
 
 import uvloop
@@ -24,7 +25,7 @@ GRACE_SECONDS = 15.0
 class Load:
     """What all connections share."""
 
-    def __init__(self, message: bytes, status: bytes) -> None:
+    def __init__(self, message: bytes, status: bytes, warm_up: int) -> None:
         self.message = message
         self.status = status
         self.counting = False
@@ -32,6 +33,9 @@ class Load:
         self.times: list[float] = []
         #: Warm-up and end included.
         self.answers = 0
+        #: Set after so many of them.
+        self.warm = asyncio.Event()
+        self.warm_up = warm_up
         self.unexpected: dict[str, int] = {}
 
 
@@ -57,6 +61,8 @@ class Connection(asyncio.Protocol):
             return
         load = self._load
         load.answers += 1
+        if load.answers == load.warm_up:
+            load.warm.set()
         status = bytes(self._buffer[9:12])
         if status != load.status:
             load.unexpected[status.decode()] = load.unexpected.get(status.decode(), 0) + 1
@@ -87,7 +93,10 @@ async def run(port: int, connections: int, seconds: float, load: Load) -> float:
     opened = [
         await loop.create_connection(lambda: Connection(load), "127.0.0.1", port) for _ in range(connections)
     ]
-    await asyncio.sleep(min(WARM_UP_SECONDS, seconds / 2))
+    await asyncio.sleep(WARM_UP_SECONDS)
+    # No server is measured while it still opens connections of its own.
+    with suppress(TimeoutError):
+        await asyncio.wait_for(load.warm.wait(), GRACE_SECONDS)
     load.counting, began = True, time.perf_counter()
     await asyncio.sleep(seconds)
     load.counting, passed = False, time.perf_counter() - began
@@ -99,7 +108,7 @@ async def run(port: int, connections: int, seconds: float, load: Load) -> float:
 def main() -> None:
     """See the module."""
     port, connections, seconds, status = sys.argv[1:]
-    load = Load(sys.stdin.buffer.read(), status.encode())
+    load = Load(sys.stdin.buffer.read(), status.encode(), 2 * int(connections))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         passed = runner.run(run(int(port), int(connections), float(seconds), load))
     times = sorted(load.times) or [0.0]

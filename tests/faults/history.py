@@ -19,8 +19,9 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER note_birth AFTER INSERT ON windrow.jobs FOR EACH ROW EXECUTE FUNCTION public.note_move();
-CREATE TRIGGER note_move AFTER UPDATE OF state ON windrow.jobs FOR EACH ROW
-    WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION public.note_move();
+CREATE TRIGGER note_move AFTER UPDATE ON windrow.jobs FOR EACH ROW
+    WHEN (OLD.state IS DISTINCT FROM NEW.state OR OLD.finished_at IS DISTINCT FROM NEW.finished_at)
+    EXECUTE FUNCTION public.note_move();
 """
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})

@@ -123,11 +123,9 @@ def adopt_here(database_url: str, redis_url: str) -> None:
 
 def _wish(kind: str, x: int) -> tuple[dict[str, Any], str, str | None, int | None]:
     """Body, final state, result's JSON text, family."""
-    if kind in ("add", "slow"):
-        wish = {
-            "task": "faults.add",
-            "input": {"x": x, "y": 1, "seconds": 0.2 if kind == "slow" else x % 4 / 50},
-        }
+    if kind in ("add", "slow", "long"):
+        seconds = {"add": x % 4 / 50, "slow": 0.2, "long": 1.0}[kind]
+        wish = {"task": "faults.add", "input": {"x": x, "y": 1, "seconds": seconds}}
         return {**wish, "retry": _RETRY}, "succeeded", json.dumps(x + 1), 1
     if kind == "delayed":
         return (

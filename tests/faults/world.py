@@ -72,9 +72,9 @@ class World:
         self.load = Load(f"http://127.0.0.1:{port}", key)
         for name, door in DOORS.items():
             self.doors.add(name, door)
-        self._wait(lambda: self._one("SELECT count(*) FROM windrow.workers") >= 2, "two workers", 60)
-        self._wait(
-            lambda: self._one("SELECT count(*) FROM windrow.tasks WHERE name LIKE 'faults.%'") > 5,
+        self.wait(lambda: self.one("SELECT count(*) FROM windrow.workers") >= 2, "two workers", 60)
+        self.wait(
+            lambda: self.one("SELECT count(*) FROM windrow.tasks WHERE name LIKE 'faults.%'") > 5,
             "tasks",
             20,
         )
@@ -89,7 +89,7 @@ class World:
         self.load.settle()
         self.load.take()
         self.points.disarm_all()
-        self.since = str(self._one("SELECT clock_timestamp()"))
+        self.since = str(self.one("SELECT clock_timestamp()"))
         self._runs.write_bytes(b"")
         #: Moments of kills, by time.time().
         self.kills: list[float] = []
@@ -98,7 +98,7 @@ class World:
         """Kill a worker that the ledger knows; nobody would rescue another."""
         name = self.doors.names("worker")[0]
         known = "SELECT count(*) FROM windrow.workers WHERE pid = %s AND ended_at IS NULL"
-        self._wait(lambda: self._one(known, self.doors.pid(name)), f"row of {name}", 30)
+        self.wait(lambda: self.one(known, self.doors.pid(name)), f"row of {name}", 30)
         self.killed()
         self.doors.kill(name)
 
@@ -125,14 +125,14 @@ class World:
 
     def under_way(self) -> int:
         """Jobs of this line that have not ended, and requests that were not answered."""
-        return self.load.waiting() + self._unfinished()
+        return self.load.waiting() + self.unfinished()
 
     def finish(self, name: str, end_seconds: float = END_SECONDS) -> Line:
         """Wait until everything has ended, `end_seconds` at most, and judge what became of it."""
         self.load.settle()
         promises = self.load.take()
         deadline = time.monotonic() + end_seconds
-        while self._unfinished() and time.monotonic() < deadline:
+        while self.unfinished() and time.monotonic() < deadline:
             time.sleep(0.1)
         unacked = self._unacked(deadline)
         history = read_history(self.database_url, self.since, promises)
@@ -163,9 +163,10 @@ class World:
             findings=[f"{f.kind} {f.job_id}: {f.why}" for f in findings],
         )
 
-    def _unfinished(self) -> int:
+    def unfinished(self) -> int:
+        """Jobs of this line that have not ended, but for the youngest of the schedule."""
         return int(
-            self._one(
+            self.one(
                 "SELECT count(*) FROM windrow.jobs WHERE finished_at IS NULL AND created_at >= %s::timestamptz "
                 "AND NOT (task = 'faults.tick' AND created_at > clock_timestamp() - %s * interval '1 second')",
                 self.since,
@@ -221,7 +222,8 @@ class World:
         )
         return f"{task} {job_id}: " + ", ".join(f"{state} {seconds:+.1f}" for state, seconds in moves)
 
-    def _wait(self, met: Callable[[], object], what: str, seconds: float) -> None:
+    def wait(self, met: Callable[[], object], what: str, seconds: float) -> None:
+        """Until `met()`; fails with every log after so many seconds."""
         deadline = time.monotonic() + seconds
         while not met():
             if time.monotonic() > deadline:
@@ -229,7 +231,8 @@ class World:
                 raise AssertionError(f"no {what} within {seconds:g} s\n{logs}")
             time.sleep(0.1)
 
-    def _one(self, sql: str, *params: object) -> Any:
+    def one(self, sql: str, *params: object) -> Any:
+        """The first column of the first row."""
         return self._rows(sql, *params)[0][0]
 
     def _rows(self, sql: str, *params: object) -> list[Any]:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from typing import Any
 
 from celery.utils.log import get_logger
@@ -59,10 +60,10 @@ class LedgerThread(threading.Thread):
         self._on_refused = on_refused
         self._change = threading.Condition()
         self._claims: deque[str] = deque()
-        self._starts: deque[tuple[str, int, float]] = deque()
+        #: (job id, token) -> when, in order; a finish that comes first takes its start away.
+        self._starts: dict[tuple[str, int], float] = {}
         self._outcomes: deque[Outcome] = deque()
         self._calls: deque[tuple[Future[Any], float, Callable[[Ledger], Any]]] = deque()
-        self._ended: set[str] = set()
         self._token = 0
         self._stopping = False
         self._busy = False
@@ -73,7 +74,10 @@ class LedgerThread(threading.Thread):
 
     def started(self, job_id: str, token: int, moment: float) -> None:
         """Save a start with the next batch; `moment` is time.monotonic()."""
-        self._put(self._starts, (job_id, token, moment))
+        with self._change:
+            self._starts[job_id, token] = moment
+            if not self._busy:
+                self._change.notify()
 
     def finished(self, outcome: Outcome) -> None:
         """Save an outcome with the next batch."""
@@ -141,7 +145,9 @@ class LedgerThread(threading.Thread):
         return bool(self._claims or self._outcomes or self._calls or self._due_starts())
 
     def _due_starts(self) -> bool:
-        return bool(self._starts) and time.monotonic() - self._starts[0][2] >= START_SAVE_DELAY
+        with self._change:
+            oldest = next(iter(self._starts.values()), None)
+        return oldest is not None and time.monotonic() - oldest >= START_SAVE_DELAY
 
     def _flush(self) -> None:
         self._flush_outcomes()
@@ -153,7 +159,9 @@ class LedgerThread(threading.Thread):
         batch = _peek(self._outcomes)
         if not batch:
             return
-        self._ended.update(o.job_id for o in batch)
+        with self._change:
+            for outcome in batch:
+                self._starts.pop((outcome.job_id, outcome.token), None)
         op = finish_plain if all(map(is_plain, batch)) else finish
 
         def save(part: Sequence[Outcome]) -> None:
@@ -202,19 +210,17 @@ class LedgerThread(threading.Thread):
         self._token = 0
 
     def _flush_starts(self) -> None:
-        if self._stopping or self._due_starts():
-            batch = _peek(self._starts)
-            # A finish saved the start with it.
-            rest = [s for s in batch if s[0] not in self._ended]
-            if rest:
-                now = time.monotonic()
-                saved = self._ledger.run(
-                    start, [Start(job_id, token, now - at) for job_id, token, at in rest]
-                )
-                self._on_started(saved)
-            _drop(self._starts, len(batch))
-        if not self._starts:
-            self._ended.clear()
+        if not (self._stopping or self._due_starts()):
+            return
+        with self._change:
+            batch = list(islice(self._starts.items(), MAX_BATCH))
+        if batch:
+            now = time.monotonic()
+            saved = self._ledger.run(start, [Start(job_id, token, now - at) for (job_id, token), at in batch])
+            self._on_started(saved)
+            with self._change:
+                for key, _ in batch:
+                    self._starts.pop(key, None)
 
     def _expire_calls(self) -> None:
         now = time.monotonic()

@@ -15,9 +15,8 @@ from tests.bench.side import CONCURRENCY, BenchFailed, stopped, until_ready, wai
 from tests.bench.wire import Caller, request
 from tests.support.processes import Door
 from windrow.api.auth import JOBS_READ, JOBS_WRITE, new_key
-from windrow.core.task import Task
 from windrow.dev.ports import free_port
-from windrow.store import catalog, keys
+from windrow.store import keys
 from windrow.store.ledger import Ledger
 
 REDIS = 0
@@ -49,8 +48,6 @@ class Windrow:
         key_id, key, digest = new_key()
         ledger = Ledger(self.database_url)
         ledger.run(keys.create, key_id, "bench", digest, [JOBS_READ, JOBS_WRITE])
-        tasks = [Task("bench.noop", QUEUE), Task("bench.stamp", QUEUE)]
-        ledger.run(catalog.declare, tasks, "default", "dev", False)
         ledger.close()
         self._headers = {"Authorization": f"Bearer {key}"}
 

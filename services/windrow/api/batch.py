@@ -20,6 +20,7 @@ from windrow.api.views import Receipt, render
 from windrow.core.input import JobRequest, Strict
 from windrow.core.job import NewJob
 from windrow.core.states import State
+from windrow.store.accept import Accepted
 
 MAX_JOBS = 1_000
 
@@ -56,7 +57,7 @@ _BATCH: TypeAdapter[BatchRequest] = TypeAdapter(BatchRequest)
 _LOOSE: TypeAdapter[_LooseBatch] = TypeAdapter(_LooseBatch)
 _ITEM: TypeAdapter[JobRequest] = TypeAdapter(JobRequest)
 
-Outcome = NewJob | Receipt | Exception
+Outcome = NewJob | Accepted | Receipt | Exception
 
 
 async def submit_batch(call: Call) -> Reply:
@@ -110,11 +111,8 @@ async def _job(services: Services, wish: JobRequest | Problem, trace: str | None
 async def _accept(services: Services, outcomes: list[Outcome], which: Sequence[int]) -> None:
     jobs = [job for index in which if isinstance(job := outcomes[index], NewJob)]
     accepted = await services.acceptor.accept_many(jobs)
-    for index, job, done in zip(which, jobs, accepted, strict=True):
-        if isinstance(done, Exception):
-            outcomes[index] = done
-        else:
-            outcomes[index] = Receipt(id=job.id, state=done.state, task=job.task, queue=job.queue)
+    for index, done in zip(which, accepted, strict=True):
+        outcomes[index] = done
 
 
 async def _accept_guarded(
@@ -146,13 +144,20 @@ def _answer(outcomes: Sequence[Outcome]) -> Reply:
     # When the ledger took nothing at all, the whole request may be sent again.
     if len(refused) == len(outcomes) and all(problem.status >= 500 for problem in refused):
         raise refused[0]
-    receipt = BatchReceipt(accepted=len(outcomes) - len(refused), refused=len(refused), outcomes=shown)
+    receipt = {"accepted": len(outcomes) - len(refused), "refused": len(refused), "outcomes": shown}
     return Reply(ACCEPTED, render(receipt).encode())
 
 
-def _outcome(index: int, outcome: Outcome) -> BatchOutcome:
+def _outcome(index: int, outcome: Outcome) -> dict[str, Any]:
+    """A BatchOutcome, as plain as it gets: there are a thousand of them in an answer."""
     if isinstance(outcome, Exception):
         problem = problem_of(outcome)
-        return BatchOutcome(index=index, status=problem.status, problem=problem.body())
-    state = outcome.state if isinstance(outcome, Receipt) else None
-    return BatchOutcome(index=index, status=ACCEPTED, id=outcome.id, state=state)
+        return {
+            "index": index,
+            "status": problem.status,
+            "id": None,
+            "state": None,
+            "problem": problem.body(),
+        }
+    state = None if isinstance(outcome, NewJob) else outcome.state
+    return {"index": index, "status": ACCEPTED, "id": outcome.id, "state": state, "problem": None}

@@ -1,4 +1,7 @@
-"""Many jobs: batches of 1,000 on one connection, against `delay()` in a loop. No worker runs."""
+"""Many jobs: batches of 1,000 on two connections, against `delay()` in a loop. No worker runs.
+
+Two, so that one batch is read while the other is saved.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from tests.bench.cpu import cpu_seconds
 from tests.bench.measure import Base, Bench, Metric, SideName, Values
 
 SIZE = 1_000
+CONNECTIONS = 2
 BATCH = Metric("batch_create", "jobs/s", True, 20)
 CPU = Metric("batch_create_cpu", "us/job", False)
 
@@ -28,7 +32,7 @@ class Batch(Base):
             found = python("tests.bench.delay_loop", str(bench.seconds), env=env, timeout=bench.seconds + 30)
             rate, jobs, cpu = found["jobs"] / found["seconds"], found["jobs"], found["cpu"]
         else:
-            found = load(bench.windrow.api_port, bench.windrow.batch(SIZE), 1, bench.seconds)
+            found = load(bench.windrow.api_port, bench.windrow.batch(SIZE), CONNECTIONS, bench.seconds)
             rate, jobs, cpu = SIZE * found["requests"] / found["seconds"], SIZE * found["answers"], 0.0
         cpu += cpu_seconds(where.processes()) - used
         where.clean()

@@ -30,8 +30,8 @@ def test_a_task_that_cannot_be_killed_fails_at_its_hard_limit_and_its_worker_dra
     world: World, pool: str
 ) -> None:
     world.beat()
-    # The default drain is 330 s; limits of tasks must fit into it.
-    worker = world.worker(pool=pool, concurrency=2, drain_seconds="34", hard_limit_seconds="4")
+    # The default drain is 330 s; the tasks' limits must fit into it.
+    worker = world.worker(pool=pool, concurrency=2, drain_seconds="51", hard_limit_seconds="20")
     (overdue,) = world.submit("limited", 8)
     world.wait_state([overdue], "running")
     waiting = world.submit("echo", "later", count=3)

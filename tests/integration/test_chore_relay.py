@@ -48,6 +48,17 @@ def test_the_window_is_filled_highest_priority_first(world: World) -> None:
     assert world.messages()[-1] == "low1"
 
 
+def test_jobs_of_one_priority_are_sent_in_the_order_of_their_acceptance_whatever_their_ids(
+    world: World,
+) -> None:
+    world.accept("z-first")
+    world.accept("a-second")
+    world.accept("m-third")
+    relay = Relay(world.crew(window=2).tools)
+    relay.run()
+    assert world.messages() == ["z-first", "a-second"]
+
+
 def test_a_worker_at_low_water_wakes_the_relay(world: World) -> None:
     # So long a sleep that only the wake-up can end it in time.
     world.start(relay_seconds=600.0)
@@ -131,7 +142,7 @@ def test_a_long_backlog_is_looked_at_through_the_index(world: World) -> None:
     world.sql.execute("SET enable_seqscan = off")
     for statement in (
         "SELECT id FROM windrow.jobs j WHERE queue = 'q' AND state = 'queued' AND published_at IS NULL "
-        "AND priority BETWEEN 6 AND 8 ORDER BY priority DESC, id LIMIT 10",
+        "AND priority BETWEEN 6 AND 8 ORDER BY priority DESC, created_at LIMIT 10",
         "SELECT id FROM windrow.jobs j WHERE queue = 'q' AND state = 'queued' AND (published_at IS NULL) IS FALSE",
     ):
         lines = world.sql.execute("EXPLAIN " + statement).fetchall()

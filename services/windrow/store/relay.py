@@ -34,16 +34,17 @@ _UNSENT = """
 """
 
 # By an array of the primary key: without statistics a join is planned as a loop over all pairs.
+# By the moment of their acceptance, not by id: Celery's random ids would wait behind every UUIDv7.
 _SEND = f"""
 WITH hit AS MATERIALIZED (
     SELECT j.id FROM windrow.jobs j WHERE {_UNSENT} AND (%(only)s::text IS NULL OR j.id = %(only)s)
-    ORDER BY j.priority DESC, j.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ORDER BY j.priority DESC, j.created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), done AS (
     UPDATE windrow.jobs j SET published_at = clock_timestamp()
     WHERE j.id = ANY(ARRAY(SELECT id FROM hit))
-    RETURNING {SENT}
+    RETURNING {SENT} AS alone, j.created_at
 )
-SELECT * FROM done ORDER BY priority DESC, id
+SELECT id, task, queue, priority, alone FROM done ORDER BY priority DESC, created_at
 """
 
 
@@ -63,7 +64,7 @@ def send(
 def unsent(queue: str, low: int, high: int, limit: int, skip: Sequence[str] = ()) -> Op[list[str]]:
     """The ids that `send` would take."""
     rows = yield Query(
-        f"SELECT j.id FROM windrow.jobs j WHERE {_UNSENT} ORDER BY j.priority DESC, j.id LIMIT %(limit)s",
+        f"SELECT j.id FROM windrow.jobs j WHERE {_UNSENT} ORDER BY j.priority DESC, j.created_at LIMIT %(limit)s",
         {"queue": queue, "low": low, "high": high, "limit": limit, "skip": list(skip)},
     )
     return [row[0] for row in rows]

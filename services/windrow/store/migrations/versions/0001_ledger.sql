@@ -38,7 +38,7 @@ CREATE TABLE windrow.jobs (
 
 -- Live states only: history never slows a claim.
 -- Unsent apart from sent: the relay reads the head of the one, settle all of the other, however long both are.
-CREATE INDEX jobs_queued ON windrow.jobs (queue, (published_at IS NULL), priority DESC, id) WHERE state = 'queued';
+CREATE INDEX jobs_queued ON windrow.jobs (queue, (published_at IS NULL), priority DESC, created_at) WHERE state = 'queued';
 CREATE INDEX jobs_due ON windrow.jobs (run_at) WHERE state IN ('scheduled', 'retrying');
 CREATE INDEX jobs_held ON windrow.jobs (worker) WHERE state IN ('claimed', 'running');
 CREATE INDEX jobs_expiring ON windrow.jobs (expires_at)

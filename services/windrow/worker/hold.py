@@ -123,6 +123,8 @@ class Hold:
             self._line.stop()
         if not self.ledger.stop(timeout):
             logger.error("The ledger did not take everything in %s s; the rescue will.", timeout)
+        # The loop turns no more: what the ledger said last (messages given back) must not be left unread.
+        self.mailbox.deliver()
         self.outbox.stop(2.0)
         if self._lease is not None:
             self._lease.stop(2.0)

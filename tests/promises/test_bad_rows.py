@@ -65,7 +65,6 @@ def test_of_a_batch_the_item_that_postgres_refuses_is_told_and_the_others_are_ac
     assert world.rows("SELECT count(*) AS n FROM windrow.jobs")[0]["n"] == 998
 
 
-@BOTH_WAYS
 def test_of_many_finishes_the_one_that_postgres_refuses_fails_with_the_reason_and_the_others_are_saved(
     world: World,
 ) -> None:

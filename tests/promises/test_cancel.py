@@ -7,7 +7,6 @@ import random
 
 import pytest
 
-from tests.promises.ways import BOTH_WAYS
 from tests.promises.world import World
 from windrow.core.ids import new_id
 from windrow.core.job import NewJob
@@ -60,7 +59,7 @@ def cancel_at_random(world: World, ids: list[str], wanted: int) -> set[str]:
 
 def test_a_thousand_cancels_of_jobs_of_50_ms_in_prefork_hit_no_wrong_victim(world: World) -> None:
     world.beat()
-    worker = world.worker(concurrency=4)
+    worker = world.worker(concurrency=8)
     ids = world.accept(jobs("nap", 1800))
     world.until(lambda: world.states(ids).get("succeeded", 0) > 20)
     cancelled = cancel_at_random(world, ids, 1000)
@@ -86,8 +85,9 @@ def test_cancels_of_jobs_that_check_in_hit_no_wrong_victim(world: World, pool: s
     assert worker.returncode is None
 
 
-@BOTH_WAYS
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
+@pytest.mark.parametrize(
+    ("pool", "through"), [("prefork", "direct"), ("prefork", "pgbouncer"), ("threads", "direct")]
+)
 def test_a_running_job_is_stopped_and_its_neighbours_go_on(world: World, pool: str, through: str) -> None:
     worker = world.worker(pool=pool, concurrency=4)
     long = world.submit("wary", 60.0) + world.submit("reporting", 60.0)

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from tests.promises.ways import BOTH_WAYS
 from tests.promises.world import World
 
 pytestmark = pytest.mark.timeout(120)
@@ -66,7 +65,6 @@ def test_a_job_longer_than_the_drain_is_given_back_at_its_end_and_run_by_another
     assert world.lost() == (0, 0)
 
 
-@BOTH_WAYS
 def test_quit_gives_everything_back_at_once(world: World) -> None:
     world.beat()
     worker = world.worker(concurrency=2)

@@ -6,13 +6,11 @@ import time
 
 import pytest
 
-from tests.promises.ways import BOTH_WAYS
 from tests.promises.world import World
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@BOTH_WAYS
 def test_a_lost_message_beside_a_thousand_cancelled_ones_and_busy_workers_is_sent_again_within_its_bound(
     world: World,
 ) -> None:

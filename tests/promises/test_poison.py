@@ -60,7 +60,6 @@ def test_a_poison_that_kills_before_its_start_is_saved_fails_and_its_neighbours_
     assert innocent(world, neighbours)
 
 
-@BOTH_WAYS
 def test_a_poison_that_kills_its_own_child_fails_and_nobody_else_notices(world: World) -> None:
     world.beat()
     worker = world.worker(concurrency=3)

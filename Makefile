@@ -8,6 +8,9 @@ READY := .venv/.complete
 # `make test` runs these in this order; a suite that has no tests yet says so.
 SUITES := unit integration contract conformance promises faults
 
+# CI's machine is shared: what needs processes may fail once there. The run says what it repeated.
+RERUNS = $(if $(and $(CI),$(filter-out unit,$@)),--reruns 1 -rR)
+
 .PHONY: help setup up down check format test $(SUITES) crash e2e bench clean
 
 help: ## Show this list
@@ -46,7 +49,7 @@ test: $(READY) ## check, then the suites: unit, integration, contract, conforman
 $(SUITES) e2e: $(READY)
 	@echo '== $@'
 	@if [ -n "$$(find tests/$@ -name 'test_*.py' -print -quit 2>/dev/null)" ]; \
-	then $(BIN)/pytest tests/$@ $(ARGS); else echo 'tests/$@ has no tests yet'; fi
+	then $(BIN)/pytest tests/$@ $(RERUNS) $(ARGS); else echo 'tests/$@ has no tests yet'; fi
 
 # What help says about them; their recipe stands above.
 unit: ## Rules and nouns: no sockets, no processes. ARGS='-k name' narrows any suite

@@ -33,7 +33,7 @@ def test_a_misspelt_sub_command_is_refused_by_name() -> None:
 
 def test_no_arguments_list_every_sub_command() -> None:
     ran = run()
-    for name in ("api", "worker", "beat", "exporter", "migrate", "up", "down", "keys", "jobs", "catalog"):
+    for name in ("api", "worker", "beat", "migrate", "up", "down", "keys", "jobs", "catalog"):
         assert name in ran.stdout + ran.stderr
 
 
@@ -62,7 +62,7 @@ try:
     main()
 except SystemExit:
     pass
-rooms = ("api", "worker", "beat", "exporter", "dev")
+rooms = ("api", "worker", "beat", "dev")
 print([name for name in sys.modules if name.startswith(tuple(f"windrow.{room}" for room in rooms))], file=sys.stderr)
 print([name for name in ("typer", "rich") if name in sys.modules], file=sys.stderr)
 """

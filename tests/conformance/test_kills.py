@@ -16,6 +16,7 @@ from celery import Celery, chain, chord
 
 from tests.conformance.case import settle
 from tests.conformance.conftest import APP, ROOT, environment
+from tests.conformance.here import adopt_here
 from tests.conformance.killing_worker import POINTS, arm, kills
 from tests.conformance.project import effects
 from tests.conformance.project import tasks as t
@@ -23,7 +24,6 @@ from tests.conformance.project.celeryapp import app as shop
 from tests.support.databases import Databases
 from tests.support.processes import Doors
 from windrow.dev.guard import Guard
-from windrow.worker.adopt import adopt
 
 #: The real times, shortened.
 QUICK = {
@@ -99,7 +99,7 @@ def world(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHOP_EFFECTS_URL", addresses["SHOP_EFFECTS_URL"])
         effects._client.cache_clear()
-        adopt(shop, database_url=database_url, redis_url=f"{shop_url}/6")
+        adopt_here(shop, database_url, f"{shop_url}/6")
         try:
             world.start()
             yield world

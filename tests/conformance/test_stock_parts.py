@@ -17,12 +17,12 @@ from celery import Celery
 
 from tests.conformance.case import settle
 from tests.conformance.conftest import ROOT
+from tests.conformance.here import adopt_here
 from tests.conformance.project import effects
 from tests.conformance.project import tasks as t
 from tests.conformance.project.celeryapp import app as shop
 from tests.support.processes import Doors
 from windrow.dev.ports import free_port
-from windrow.worker.adopt import adopt
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -33,11 +33,7 @@ def caller(adopted: Doors) -> Iterator[Celery]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHOP_EFFECTS_URL", adopted._env["SHOP_EFFECTS_URL"])
         effects._client.cache_clear()
-        adopt(
-            shop,
-            database_url=adopted._env["WINDROW_DATABASE_URL"],
-            redis_url=adopted._env["WINDROW_REDIS_URL"],
-        )
+        adopt_here(shop, adopted._env["WINDROW_DATABASE_URL"], adopted._env["WINDROW_REDIS_URL"])
         yield shop
         shop.windrow.caller.close()
         effects._client.cache_clear()

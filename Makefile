@@ -9,7 +9,7 @@ READY := .venv/.complete
 SUITES := unit integration contract conformance promises faults
 
 # CI's machine is shared: what needs processes may fail once there. The run says what it repeated.
-RERUNS = $(if $(and $(CI),$(filter-out unit,$@)),--reruns 1 -rR)
+RERUNS = $(if $(and $(CI),$(filter-out unit,$@)),--reruns 1 -raR)
 
 .PHONY: help setup up down check format test $(SUITES) crash e2e bench clean
 

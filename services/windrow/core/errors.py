@@ -4,8 +4,6 @@ WindrowError
  ├─ InvalidJob            the request can never be accepted as it is
  │   ├─ UnknownTask       no release declares the task
  │   └─ RetiredTask       a release declared it once, none does now
- ├─ UnknownJob            no such job
- ├─ JobConflict           the job's state forbids it, or a key is taken
  ├─ LedgerUnavailable     Postgres did not answer: nothing was accepted
  ├─ WorkerLost            a worker vanished while it ran the job
  └─ JobCancelled          raised inside a task whose job was cancelled
@@ -33,18 +31,6 @@ class UnknownTask(InvalidJob):
 
 class RetiredTask(InvalidJob):
     """No current release declares the task any more."""
-
-
-class UnknownJob(WindrowError):
-    """There is no job with that id."""
-
-
-class JobConflict(WindrowError):
-    """The job's state forbids it, or another job has the key; `job_id` is the job in the way."""
-
-    def __init__(self, message: str, job_id: str | None = None) -> None:
-        super().__init__(message)
-        self.job_id = job_id
 
 
 class LedgerUnavailable(WindrowError):

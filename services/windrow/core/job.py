@@ -123,6 +123,16 @@ class Held:
     #: Was lost with its worker more than once: runs with nobody beside it.
     alone: bool
 
+    @property
+    def may_retry(self) -> bool:
+        """Whether one more exception is followed by another attempt."""
+        return self.retry_errors and self.may_run_again
+
+    @property
+    def may_run_again(self) -> bool:
+        """Whether one more failure leaves an attempt."""
+        return self.failures + 1 < self.max_attempts
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

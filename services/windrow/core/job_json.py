@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -12,16 +10,6 @@ from windrow.core.job import NewJob
 
 _DATES = ("run_at", "expires_at")
 _DEFAULTS = {f.name: f.default for f in fields(NewJob)}
-
-
-def dump_jobs(jobs: Iterable[NewJob]) -> str:
-    """JSON text of `jobs`; fields at their default are left out."""
-    return json.dumps([to_dict(job) for job in jobs])
-
-
-def load_jobs(text: str) -> list[NewJob]:
-    """The jobs that `dump_jobs` wrote."""
-    return [from_dict(item) for item in json.loads(text)]
 
 
 def to_dict(job: NewJob) -> dict[str, Any]:

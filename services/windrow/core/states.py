@@ -31,8 +31,6 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED})
-WAITING = frozenset({State.SCHEDULED, State.BLOCKED, State.QUEUED, State.RETRYING})
-HELD = frozenset({State.CLAIMED, State.RUNNING})
 
 _CELERY = {
     State.SCHEDULED: "PENDING",

@@ -12,28 +12,24 @@ from windrow.store.op import Op, Query
 # A job that stands blocked under the same id waited for just this: Task.replace by a chord. One that failed
 # without ever having run did so because an earlier step of its chain had failed, which was run again and succeeded.
 _UNBLOCK = """
-WITH new AS MATERIALIZED (
-    SELECT * FROM unnest(%(id)s::text[], %(task)s::text[], %(queue)s::text[], %(input)s::text[],
-                         %(options)s::text[], %(delay)s::float8[], %(run_at)s::timestamptz[],
-                         %(priority)s::smallint[], %(retries)s::smallint[])
-        AS n(id, task, queue, input, options, delay, run_at, priority, retries)
-), hit AS MATERIALIZED (
-    SELECT j.id FROM windrow.jobs j WHERE j.id = ANY(%(id)s) AND {waits} ORDER BY j.id FOR UPDATE
+WITH hit AS MATERIALIZED (
+    SELECT n.*, CASE WHEN n.delay IS NOT NULL THEN clock_timestamp() + n.delay * interval '1 second'
+                     ELSE n.run_at END AS due
+    FROM unnest(%(id)s::text[], %(task)s::text[], %(queue)s::text[], %(input)s::text[], %(options)s::text[],
+                %(delay)s::float8[], %(run_at)s::timestamptz[], %(priority)s::smallint[], %(retries)s::smallint[])
+         AS n(id, task, queue, input, options, delay, run_at, priority, retries), windrow.jobs j
+    WHERE j.id = n.id AND (j.state::text = 'blocked' OR j.state::text = 'failed' AND j.attempt = 0)
+    ORDER BY j.id FOR UPDATE OF j
 ), payload AS (
-    UPDATE windrow.payloads p SET input = new.input, options = new.options
-    FROM new, hit WHERE p.job_id = new.id AND p.job_id = hit.id AND p.job_id = ANY(%(id)s)
-), due AS (
-    SELECT id, CASE WHEN delay IS NOT NULL THEN clock_timestamp() + delay * interval '1 second' ELSE run_at END AS at
-    FROM new
+    UPDATE windrow.payloads p SET input = hit.input, options = hit.options FROM hit WHERE p.job_id = hit.id
 )
 UPDATE windrow.jobs j
-SET task = new.task, queue = new.queue, run_at = due.at, published_at = clock_timestamp(),
-    priority = new.priority, retries = new.retries, finished_at = NULL,
-    state = (CASE WHEN due.at > clock_timestamp() THEN 'scheduled' ELSE 'queued' END)::windrow.job_state
-FROM new, hit, due
-WHERE j.id = new.id AND j.id = hit.id AND j.id = due.id AND j.id = ANY(%(id)s) AND {waits}
+SET task = hit.task, queue = hit.queue, run_at = hit.due, published_at = clock_timestamp(),
+    priority = hit.priority, retries = hit.retries, finished_at = NULL,
+    state = (CASE WHEN hit.due > clock_timestamp() THEN 'scheduled' ELSE 'queued' END)::windrow.job_state
+FROM hit WHERE j.id = hit.id
 RETURNING j.id, j.state
-""".format(waits="(j.state = 'blocked' OR j.state = 'failed' AND j.attempt = 0)")
+"""
 
 
 def free(jobs: Sequence[NewJob]) -> Op[tuple[list[NewJob], bool]]:

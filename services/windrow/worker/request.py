@@ -67,7 +67,7 @@ class LedgerRequest(Request):
             "hard_limit": hard,
             "soft_limit": soft,
             "redelivered": held.attempt > 0,
-            "will_retry": held.retry_errors and held.failures + 1 < held.max_attempts,
+            "will_retry": held.may_retry,
         }
         return pool.apply_async(
             execute,

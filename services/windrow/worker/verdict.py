@@ -27,14 +27,10 @@ def with_ids(returned: Any, held: Held) -> Outcome:
             result=result,
         )
     outcome: Outcome = dataclasses.replace(returned, job_id=held.id, token=held.token)
-    if outcome.state is State.FAILED and outcome.outcome != "rejected" and _may_retry(held):
+    if outcome.state is State.FAILED and outcome.outcome != "rejected" and held.may_retry:
         return dataclasses.replace(outcome, state=State.RETRYING, delay=_delay(held))
     # The signal may have come too late for the child to say what else follows.
     return with_aftermath(outcome, held) if outcome.state is State.CANCELLED else outcome
-
-
-def _may_retry(held: Held) -> bool:
-    return held.retry_errors and held.failures + 1 < held.max_attempts
 
 
 def _delay(held: Held) -> float:
@@ -87,7 +83,7 @@ def released(held: Held, began: float | None) -> Outcome:
 
 
 def _failed(held: Held, began: float | None, outcome: str, failure: Failure, retry: bool = False) -> Outcome:
-    again = (retry or held.retry_errors) and held.failures + 1 < held.max_attempts
+    again = held.may_run_again if retry else held.may_retry
     made = Outcome(
         held.id,
         held.token,

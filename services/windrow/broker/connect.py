@@ -39,9 +39,15 @@ def connect(url: str, timeout: float, size: int) -> Any:
     return redis.Redis(connection_pool=pool)
 
 
-def connect_async(url: str, timeout: float, size: int) -> Any:
-    """The same on asyncio (a redis.asyncio.Redis)."""
+def connect_async(url: str, timeout: float, size: int, *, bounded: bool = True) -> Any:
+    """The same on asyncio (a redis.asyncio.Redis).
+
+    Not `bounded`: the caller limits each command itself. The library makes a task of every write for its own limit,
+    which costs a turn of the event loop before the first byte goes.
+    """
     options: dict[str, Any] = _times(timeout)
+    if not bounded:
+        options["socket_timeout"] = None
     options["retry"] = AsyncRetry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
     if url.startswith("sentinel://"):
         at = _sentinels(url)

@@ -109,25 +109,28 @@ class Feed:
 
     def deliver(self, messages: list[tuple[str, Holding]]) -> None:
         """Hand them to the consumers; what comes after one that raises goes back."""
-        callbacks = self.channel.connection._callbacks
         delivered = 0
+        with self.intake.delivering():
+            try:
+                for tag, holding in messages:
+                    self._deliver(tag, holding)
+                    delivered += 1
+            finally:
+                if delivered < len(messages):
+                    self.intake.give_back(tag for tag, _ in messages[delivered:])
+
+    def _deliver(self, tag: str, holding: Holding) -> None:
+        callback = self.channel.connection._callbacks.get(holding.queue)
+        if callback is None:
+            self.intake.give_back([tag])
+            return
         try:
-            for tag, holding in messages:
-                callback = callbacks.get(holding.queue)
-                if callback is None:
-                    self.intake.give_back([tag])
-                else:
-                    try:
-                        message = deliverable(self.channel, tag, holding)
-                    except ValueError as exc:
-                        logger.warning("dropped a message: %s", exc)
-                        self.intake.refuse(tag)
-                    else:
-                        callback(message)
-                delivered += 1
-        finally:
-            if delivered < len(messages):
-                self.intake.give_back(tag for tag, _ in messages[delivered:])
+            message = deliverable(self.channel, tag, holding)
+        except ValueError as exc:
+            logger.warning("dropped a message: %s", exc)
+            self.intake.refuse(tag)
+            return
+        callback(message)
 
     def pass_on(self, wake_key: str) -> None:
         """There is no room: let another worker have the token, and look as soon as there is room again."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Container, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from windrow.broker.call import Call
@@ -62,6 +63,8 @@ class Intake:
         self._pending: list[tuple[str, str, str]] = []
         self._lock = threading.Lock()
         self._wake: Callable[[], object] | None = None
+        #: Around the delivery of what one take brought, on the event loop.
+        self.delivering: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def __repr__(self) -> str:
         return f"<Intake {self.worker} of {self.pool}: {len(self._held)} held>"

@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from windrow.core.errors import LedgerUnavailable
 from windrow.store.bounded import GRACE_SECONDS, AsyncBoundedConnection
-from windrow.store.ledger import MAX_TRIES, RETRYABLE, UNAVAILABLE, backoff
+from windrow.store.ledger import MAX_TRIES, RETRYABLE, UNAVAILABLE, backoff, has_rows
 from windrow.store.op import Op, is_single
 
 T = TypeVar("T")
@@ -74,11 +74,14 @@ class AsyncLedger:
         """Run one operation in one transaction; raises as `Ledger.run` does."""
         for tries in range(MAX_TRIES):
             try:
-                async with self._pool.connection() as conn:
+                conn = await self._pool.getconn()
+                try:
                     if is_single(op):
                         return await _drive(conn, op(*args, **kwargs))
                     async with conn.transaction():
                         return await _drive(conn, op(*args, **kwargs))
+                finally:
+                    await self._pool.putconn(conn)
             except RETRYABLE:
                 if tries == MAX_TRIES - 1:
                     raise
@@ -93,7 +96,7 @@ async def _drive(conn: psycopg.AsyncConnection[Any], op: Op[T]) -> T:
         query = next(op)
         while True:
             cursor = await conn.execute(query.sql, query.params or None)
-            query = op.send(await cursor.fetchall() if cursor.description else [])
+            query = op.send(await cursor.fetchall() if has_rows(cursor) else [])
     except StopIteration as stop:
         result: T = stop.value
         return result

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from windrow.core.job import Held, NewJob
 from windrow.core.states import State
+from windrow.store.arrays import array, text_array
 from windrow.store.op import Op, Query, single
 from windrow.store.settle import Ended, settle
 
@@ -21,7 +22,7 @@ _CLAIM = f"""
 WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
 hit AS MATERIALIZED (
     SELECT j.id FROM windrow.jobs j, lazily
-    WHERE j.id = ANY(%(ids)s)
+    WHERE j.id = ANY(%(ids)s::text[])
       AND ((j.state::text = 'queued' OR (j.state::text = 'retrying' AND j.run_at <= clock_timestamp()))
            AND NOT j.cancel_requested
            AND (j.expires_at IS NULL OR j.expires_at > clock_timestamp())
@@ -46,7 +47,7 @@ def claim(ids: Sequence[str], worker: str, token: int) -> Op[list[Held]]:
     Commits asynchronously. The fence `token` is a random number of the caller's, new for every call; a call that
     is repeated with the same token, because its answer was lost, finds its jobs again.
     """
-    rows = yield Query(_CLAIM, {"ids": list(ids), "worker": worker, "token": token})
+    rows = yield Query(_CLAIM, {"ids": text_array(ids), "worker": worker, "token": token})
     return [Held(*row) for row in rows]
 
 
@@ -79,9 +80,9 @@ def start(starts: Sequence[Start]) -> Op[list[str]]:
     rows = yield Query(
         _START,
         {
-            "ids": [s.job_id for s in starts],
-            "tokens": [s.token for s in starts],
-            "ages": [s.age for s in starts],
+            "ids": text_array([s.job_id for s in starts]),
+            "tokens": array([s.token for s in starts]),
+            "ages": array([s.age for s in starts]),
         },
     )
     return [row[0] for row in rows]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from windrow.core.failure import failure_json
 from windrow.core.job import NewJob, Outcome
 from windrow.core.states import State
+from windrow.store.arrays import array, text_array
 from windrow.store.chords import count_down, open_chords, save_failed
 from windrow.store.free import free
 from windrow.store.op import Op, Query, single
@@ -118,19 +119,19 @@ def _finish(outcomes: Sequence[Outcome], worker: str) -> Op[dict[str, State]]:
 def _columns(outcomes: Sequence[Outcome], now: float) -> dict[str, Any]:
     """One array a column; moments become ages, so that the database's clock is the only one."""
     return {
-        "id": [o.job_id for o in outcomes],
-        "token": [o.token for o in outcomes],
-        "state": ["blocked" if o.replaced_by is not None else o.state.value for o in outcomes],
-        "outcome": [o.outcome for o in outcomes],
-        "started": [o.started for o in outcomes],
-        "began": [now - o.started_at if o.started_at is not None else None for o in outcomes],
-        "ended": [now - o.finished_at if o.finished_at is not None else 0.0 for o in outcomes],
-        "result": [o.result for o in outcomes],
-        "error": [failure_json(o.failure) if o.failure else None for o in outcomes],
-        "delay": [o.delay for o in outcomes],
-        "counts": [o.counts for o in outcomes],
-        "retries": [o.retries for o in outcomes],
-        "children": [o.children for o in outcomes],
+        "id": text_array([o.job_id for o in outcomes]),
+        "token": array([o.token for o in outcomes]),
+        "state": array(["blocked" if o.replaced_by is not None else o.state.value for o in outcomes]),
+        "outcome": array([o.outcome for o in outcomes]),
+        "started": array([o.started for o in outcomes]),
+        "began": array([now - o.started_at if o.started_at is not None else None for o in outcomes]),
+        "ended": array([now - o.finished_at if o.finished_at is not None else 0.0 for o in outcomes]),
+        "result": text_array([o.result for o in outcomes]),
+        "error": text_array([failure_json(o.failure) if o.failure else None for o in outcomes]),
+        "delay": array([o.delay for o in outcomes]),
+        "counts": array([o.counts for o in outcomes]),
+        "retries": array([o.retries for o in outcomes]),
+        "children": text_array([o.children for o in outcomes]),
     }
 
 

@@ -49,7 +49,7 @@ class Ledger:
         self._prepare = prepare
         self._connect_timeout = connect_timeout
         self._statement_timeout = statement_timeout
-        self._conn: psycopg.Connection | None = None
+        self._conn: BoundedConnection | None = None
 
     def run(self, op: Callable[P, Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one operation in one transaction.
@@ -72,13 +72,24 @@ class Ledger:
                 raise LedgerUnavailable(str(exc).strip()) from exc
         raise AssertionError("unreachable")
 
+    def run_within(self, seconds: float, op: Callable[P, Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` on the open connection, with `seconds` for each answer. Raises LedgerUnavailable when none is open."""
+        conn = self._conn
+        if conn is None or conn.closed:
+            raise LedgerUnavailable("not connected")
+        usual, conn.answer_timeout = conn.answer_timeout, seconds
+        try:
+            return self.run(op, *args, **kwargs)
+        finally:
+            conn.answer_timeout = usual
+
     def close(self) -> None:
         """Close the connection; the next `run` opens another."""
         conn, self._conn = self._conn, None
         if conn is not None:
             conn.close()
 
-    def _connection(self) -> psycopg.Connection:
+    def _connection(self) -> BoundedConnection:
         if self._conn is None or self._conn.closed:
             self._conn = connect(
                 self._url, self._name, self._prepare, self._connect_timeout, self._statement_timeout
@@ -88,7 +99,7 @@ class Ledger:
 
 def connect(
     url: str, name: str, prepare: bool, connect_timeout: int, statement_timeout: float
-) -> psycopg.Connection:
+) -> BoundedConnection:
     """Open an autocommit connection with bounded waits.
 
     TCP keepalives end a connection whose server is gone; a statement is ended by the server after
@@ -111,13 +122,19 @@ def connect(
     return conn
 
 
+def has_rows(cursor: psycopg.Cursor[Any] | psycopg.AsyncCursor[Any]) -> bool:
+    """Whether the statement returns rows; `cursor.description` would describe every column to say it."""
+    result = cursor.pgresult
+    return result is not None and result.status == psycopg.pq.ExecStatus.TUPLES_OK
+
+
 def _drive(conn: psycopg.Connection, op: Op[T]) -> T:
     """Send each query of `op` and feed it the rows until it returns."""
     try:
         query = next(op)
         while True:
             cursor: psycopg.Cursor[Any] = conn.execute(query.sql, query.params or None)
-            query = op.send(cursor.fetchall() if cursor.description else [])
+            query = op.send(cursor.fetchall() if has_rows(cursor) else [])
     except StopIteration as stop:
         result: T = stop.value
         return result

@@ -47,7 +47,7 @@ class Ledger(Protocol):
 
     def claim(self, job_id: str) -> None: ...
     def started(self, job_id: str, token: int, moment: float) -> None: ...
-    def finished(self, outcome: Outcome) -> None: ...
+    def finished(self, outcome: Outcome, soon: bool = True) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,8 @@ class Desk:
         self._leave_pool(entry)
         if outcome.started_at is not None and outcome.finished_at is not None:
             self.short.add(entry.held.task if entry.held else "", outcome.finished_at - outcome.started_at)
-        self._ledger.finished(outcome)
+        # With more jobs here than children the next outcomes come at once; else somebody may wait for this one.
+        self._ledger.finished(outcome, soon=not self._ready and self._out < self._concurrency)
         self.pump()
         self._changed()
 

@@ -9,8 +9,9 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ class Hold:
             lambda entry: self.send(entry),
             self.intake.rearm,
         )
+        self.intake.delivering = self.promptly
         self.foreign = Foreign(app, settings.foreign_queue_names, self.ledger, self.mailbox, self.desk.offer)
         self.row = WorkerRow(
             self.id,
@@ -157,6 +159,13 @@ class Hold:
             self.foreign(message)
         else:
             self.desk.offer(message.headers["id"], message)
+
+    @contextmanager
+    def promptly(self) -> Iterator[None]:
+        """Around what may ask the ledger for something: with a child free, no time is lost on other threads."""
+        with self.ledger.promptly(lambda: self.desk.busy < self.settings.concurrency):
+            yield
+        self.mailbox.deliver()
 
     def beat(self) -> None:
         """The event loop turns: probes see it by the file's time."""
@@ -238,7 +247,8 @@ class Hold:
     def ended(self, entry: Entry, outcome: Outcome) -> None:
         """The pool is done with the job."""
         if self.is_prefork:
-            self.desk.ended(entry, outcome)
+            with self.promptly():
+                self.desk.ended(entry, outcome)
         else:
             self.mailbox.post(self.desk.ended, entry, outcome)
 

@@ -9,28 +9,28 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from itertools import islice
+from contextlib import contextmanager
 from typing import Any
 
 from celery.utils.log import get_logger
 
 from windrow.core.errors import LedgerUnavailable
 from windrow.core.job import Held, Outcome
-from windrow.store.claim import Start, claim, start
+from windrow.store.claim import claim, start
 from windrow.store.finish import Finished, finish, finish_plain, is_plain
 from windrow.store.ledger import Ledger
 from windrow.store.op import Op
 from windrow.worker.batch import run_split
+from windrow.worker.pending import Pending, Queued, drop
 
 logger = get_logger(__name__)
 
-MAX_BATCH = 500
 MAX_RETRY_SECONDS = 2.0
-#: Seconds that a start waits for its finish to come along; most short jobs then cost one write less.
-START_SAVE_DELAY = 0.02
+#: Seconds for an answer to what the event loop asks itself; and how long it leaves that to the thread after a failure.
+NOW_SECONDS = 0.25
+NOT_NOW_SECONDS = 5.0
 
 OnClaimed = Callable[[Sequence[str], list[Held]], None]
 #: Ids whose start is saved; a job that ended before that was worth it is not among them.
@@ -40,7 +40,7 @@ OnRefused = Callable[[Outcome, Exception], None]
 
 
 class LedgerThread(threading.Thread):
-    """Batches claims, starts, finishes and calls; reports from its own thread by the four callbacks."""
+    """Batches claims, starts, finishes and calls; reports by the four callbacks from the thread that wrote."""
 
     def __init__(
         self,
@@ -58,56 +58,65 @@ class LedgerThread(threading.Thread):
         self._on_started = on_started
         self._on_finished = on_finished
         self._on_refused = on_refused
-        self._change = threading.Condition()
-        self._claims: deque[str] = deque()
-        #: (job id, token) -> when, in order; a finish that comes first takes its start away.
-        self._starts: dict[tuple[str, int], float] = {}
-        self._outcomes: deque[Outcome] = deque()
-        self._calls: deque[tuple[Future[Any], float, Callable[[Ledger], Any]]] = deque()
+        self._pending = Pending()
         self._token = 0
-        self._stopping = False
-        self._busy = False
+        #: Held by whoever writes: this thread, or another one in `promptly`.
+        self._writing = threading.Lock()
+        self._not_now_until = 0.0
 
     def claim(self, job_id: str) -> None:
         """Claim with the next batch."""
-        self._put(self._claims, job_id)
+        self._pending.add_claim(job_id)
 
     def started(self, job_id: str, token: int, moment: float) -> None:
         """Save a start with the next batch; `moment` is time.monotonic()."""
-        with self._change:
-            self._starts[job_id, token] = moment
-            if not self._busy:
-                self._change.notify()
+        self._pending.add_start(job_id, token, moment)
 
-    def finished(self, outcome: Outcome) -> None:
-        """Save an outcome with the next batch."""
-        self._put(self._outcomes, outcome)
+    def finished(self, outcome: Outcome, soon: bool = True) -> None:
+        """Save an outcome: with the next batch, or, when not `soon`, together with those that follow shortly."""
+        self._pending.add_outcome(outcome, soon)
 
     def call(self, op: Callable[..., Op[Any]], *args: Any, timeout: float = 10.0) -> Future[Any]:
         """Run any operation in turn; LedgerUnavailable when it could not begin within `timeout` seconds."""
         future: Future[Any] = Future()
-        self._put(self._calls, (future, time.monotonic() + timeout, lambda ledger: ledger.run(op, *args)))
+        deadline = time.monotonic() + timeout
+        self._pending.add_call(Queued(future, deadline, lambda ledger: ledger.run(op, *args)))
         return future
+
+    @contextmanager
+    def promptly(self, is_free: Callable[[], bool]) -> Iterator[None]:
+        """Around what asks for claims and finishes: if the caller `is_free` after it and this thread rests, the
+        caller's thread writes them itself.
+
+        For an event loop with nothing else to do: two changes of thread cost as much as the statement. What fails,
+        or takes longer than NOW_SECONDS, is this thread's to repeat.
+        """
+        self._pending.hushed = True
+        try:
+            yield
+        finally:
+            self._pending.hushed = False
+            if is_free() and time.monotonic() >= self._not_now_until:
+                self._write_now()
+            self._pending.wake()
 
     def stop(self, timeout: float) -> bool:
         """Save what waits, then end; False when `timeout` seconds were not enough."""
-        with self._change:
-            self._stopping = True
-            self._change.notify()
+        self._pending.stop()
         self.join(timeout)
         return not self.is_alive()
 
     def is_idle(self) -> bool:
         """Nothing waits and nothing is under way."""
-        with self._change:
-            return not (self._busy or self._starts or self._due())
+        return self._pending.is_idle()
 
     def run(self) -> None:
         """Batch after batch until stopped and empty."""
         tries = 0
-        while self._wait():
+        while self._pending.wait():
             try:
-                self._flush()
+                with self._writing:
+                    self._flush()
                 tries = 0
             except LedgerUnavailable as exc:
                 tries += 1
@@ -121,65 +130,56 @@ class LedgerThread(threading.Thread):
         self._ledger.close()
 
     def _rest(self, tries: int) -> None:
-        self._expire_calls()
+        self._pending.expire_calls()
+        self._pending.repeat()
         time.sleep(random.uniform(0.05, min(MAX_RETRY_SECONDS, 0.1 * 2 ** min(tries, 6))))
 
-    def _wait(self) -> bool:
-        """Until there is something to do; False when stopped and empty."""
-        with self._change:
-            self._busy = False
-            while not self._due():
-                if self._stopping and not self._starts:
-                    return False
-                self._change.wait(timeout=START_SAVE_DELAY if self._starts else 1.0)
-            self._busy = True
-            return True
+    def _write_now(self) -> None:
+        if not self._writing.acquire(blocking=False):
+            return
+        try:
+            if all(map(is_plain, list(self._pending.outcomes))):
+                self._flush_outcomes(self._run_now)
+            self._flush_claims(self._run_now)
+        except Exception as exc:
+            self._not_now_until = time.monotonic() + NOT_NOW_SECONDS
+            self._pending.repeat()
+            logger.debug("Left to the ledger's thread: %s", exc)
+        finally:
+            self._writing.release()
 
-    def _put(self, queue: deque[Any], item: Any) -> None:
-        with self._change:
-            queue.append(item)
-            if not self._busy:
-                self._change.notify()
-
-    def _due(self) -> bool:
-        return bool(self._claims or self._outcomes or self._calls or self._due_starts())
-
-    def _due_starts(self) -> bool:
-        with self._change:
-            oldest = next(iter(self._starts.values()), None)
-        return oldest is not None and time.monotonic() - oldest >= START_SAVE_DELAY
+    def _run_now(self, op: Callable[..., Op[Any]], *args: Any) -> Any:
+        return self._ledger.run_within(NOW_SECONDS, op, *args)
 
     def _flush(self) -> None:
-        self._flush_outcomes()
+        self._flush_outcomes(self._ledger.run)
         self._flush_calls()
-        self._flush_claims()
+        self._flush_claims(self._ledger.run)
         self._flush_starts()
 
-    def _flush_outcomes(self) -> None:
-        batch = _peek(self._outcomes)
+    def _flush_outcomes(self, run: Callable[..., Any]) -> None:
+        batch = self._pending.peek_outcomes()
         if not batch:
             return
-        with self._change:
-            for outcome in batch:
-                self._starts.pop((outcome.job_id, outcome.token), None)
         op = finish_plain if all(map(is_plain, batch)) else finish
 
         def save(part: Sequence[Outcome]) -> None:
-            self._on_finished(part, self._ledger.run(op, part, self._worker))
-            _drop(self._outcomes, len(part))
+            self._on_finished(part, run(op, part, self._worker))
+            drop(self._pending.outcomes, len(part))
 
         def refuse(outcome: Outcome, exc: Exception) -> None:
             logger.error("The ledger refuses the outcome of job %s: %s", outcome.job_id, exc)
-            _drop(self._outcomes, 1)
+            drop(self._pending.outcomes, 1)
             self._on_refused(outcome, exc)
 
         run_split(save, batch, refuse)
 
     def _flush_calls(self) -> None:
-        while self._calls:
-            future, _, call = self._calls[0]
+        calls = self._pending.calls
+        while calls:
+            future = calls[0].future
             try:
-                result = None if future.cancelled() else call(self._ledger)
+                result = None if future.cancelled() else calls[0].run(self._ledger)
             except LedgerUnavailable:
                 raise
             except Exception as exc:
@@ -187,58 +187,30 @@ class LedgerThread(threading.Thread):
             else:
                 if not future.cancelled():
                     future.set_result(result)
-            self._calls.popleft()
+            calls.popleft()
 
-    def _flush_claims(self) -> None:
-        batch = _peek(self._claims)
+    def _flush_claims(self, run: Callable[..., Any]) -> None:
+        batch = self._pending.peek_claims()
         if not batch:
             return
         # The same token until an answer came: a claim whose answer was lost finds its jobs again.
         self._token = self._token or random.SystemRandom().getrandbits(62)
 
         def save(part: Sequence[str]) -> None:
-            held = self._ledger.run(claim, part, self._worker, self._token)
-            _drop(self._claims, len(part))
+            held = run(claim, part, self._worker, self._token)
+            drop(self._pending.claims, len(part))
             self._on_claimed(part, held)
 
         def refuse(job_id: str, exc: Exception) -> None:
             logger.error("A message named an impossible job: %s", exc)
-            _drop(self._claims, 1)
+            drop(self._pending.claims, 1)
             self._on_claimed([job_id], [])
 
         run_split(save, batch, refuse)
         self._token = 0
 
     def _flush_starts(self) -> None:
-        if not (self._stopping or self._due_starts()):
-            return
-        with self._change:
-            batch = list(islice(self._starts.items(), MAX_BATCH))
+        batch = self._pending.due_starts()
         if batch:
-            now = time.monotonic()
-            saved = self._ledger.run(start, [Start(job_id, token, now - at) for (job_id, token), at in batch])
-            self._on_started(saved)
-            with self._change:
-                for key, _ in batch:
-                    self._starts.pop(key, None)
-
-    def _expire_calls(self) -> None:
-        now = time.monotonic()
-        for _ in range(len(self._calls)):
-            future, deadline, call = self._calls.popleft()
-            if deadline > now:
-                self._calls.append((future, deadline, call))
-            elif not future.cancelled():
-                future.set_exception(
-                    LedgerUnavailable("The ledger did not answer in time; nothing was saved.")
-                )
-
-
-def _peek(queue: deque[Any]) -> list[Any]:
-    """Up to MAX_BATCH items, left in place until they are saved."""
-    return [queue[i] for i in range(min(len(queue), MAX_BATCH))]
-
-
-def _drop(queue: deque[Any], count: int) -> None:
-    for _ in range(count):
-        queue.popleft()
+            self._on_started(self._ledger.run(start, batch))
+            self._pending.drop_starts(batch)

@@ -107,3 +107,14 @@ def send(worker: Any, hold: Hold, entry: Entry) -> None:
             expires=held.expires_at and held.expires_at.isoformat(),
         )
     request.execute_using_pool(worker.pool)
+    if hold.is_prefork:
+        _write_now(worker)
+
+
+def _write_now(worker: Any) -> None:
+    """Have the pool write to its idle children at once; by itself it does so a turn of the event loop later."""
+    pool = worker.pool._pool
+    idle = pool._all_inqueues - pool._busy_workers - pool._active_writes
+    write = worker.hub.consolidate_callback
+    if idle and write is not None:
+        write(list(idle))

@@ -24,6 +24,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.claims: list[str] = []
+        self.soon: list[bool] = []
         self.starts: list[str] = []
         self.outcomes: list[Outcome] = []
 
@@ -33,8 +34,9 @@ class Ledger:
     def started(self, job_id: str, token: int, moment: float) -> None:
         self.starts.append(job_id)
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: Outcome, soon: bool = True) -> None:
         self.outcomes.append(outcome)
+        self.soon.append(soon)
 
 
 class Message:
@@ -183,3 +185,14 @@ def test_an_end_counts_once(world: World) -> None:
     world.end(world.sent[0])
     assert len(world.ledger.outcomes) == 1
     assert world.desk.busy == 0
+
+
+def test_an_outcome_waits_for_others_only_while_more_jobs_are_here_than_children(world: World) -> None:
+    world.offer("a", "b", "c", "d")
+    world.claimed("a", "b", "c", "d")
+    for entry in list(world.sent):
+        world.end(entry)
+    for entry in world.sent[2:]:
+        world.end(entry)
+    # While c and d waited for a child, their outcomes were to follow at once.
+    assert world.ledger.soon == [False, False, True, True]

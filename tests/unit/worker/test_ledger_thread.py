@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +23,8 @@ class FakeLedger:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, Any]] = []
         self.away = False
+        #: The threads that wrote by themselves.
+        self.ran_on: list[threading.Thread] = []
 
     def run(self, op: Callable[..., Any], items: Any, *args: Any) -> Any:
         if self.away:
@@ -30,6 +33,10 @@ class FakeLedger:
         if op is finish_plain:
             return Finished({o.job_id for o in items}, [], False, [])
         return [s.job_id for s in items] if op is start else []
+
+    def run_within(self, seconds: float, op: Callable[..., Any], items: Any, *args: Any) -> Any:
+        self.ran_on.append(threading.current_thread())
+        return self.run(op, items, *args)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -98,3 +105,49 @@ def test_stopping_saves_what_waits(ledger: FakeLedger, thread: LedgerThread) -> 
     assert thread.stop(10)
     assert len(ledger.saved(finish_plain)) == 1200
     assert [s.job_id for s in ledger.saved(start)] == ["a"]
+
+
+def test_outcomes_that_need_not_go_soon_share_a_commit(ledger: FakeLedger, thread: LedgerThread) -> None:
+    for n in range(5):
+        thread.finished(_end(f"j{n}", n), soon=False)
+    _until(lambda: ledger.saved(finish_plain))
+    assert [len(items) for op, items in ledger.calls] == [5]
+
+
+def test_an_outcome_that_should_go_soon_takes_the_others_along(
+    ledger: FakeLedger, thread: LedgerThread
+) -> None:
+    thread.finished(_end("a", 1), soon=False)
+    thread.finished(_end("b", 2))
+    _until(lambda: len(ledger.saved(finish_plain)) == 2)
+
+
+def test_a_caller_with_nothing_else_to_do_writes_by_itself(ledger: FakeLedger, thread: LedgerThread) -> None:
+    with thread.promptly(lambda: True):
+        thread.claim("c")
+        thread.finished(_end("a", 1))
+    assert ledger.saved(claim) == ["c"]
+    assert [o.job_id for o in ledger.saved(finish_plain)] == ["a"]
+    assert set(ledger.ran_on) == {threading.current_thread()}
+
+
+def test_a_busy_caller_leaves_the_writing_to_the_thread(ledger: FakeLedger, thread: LedgerThread) -> None:
+    with thread.promptly(lambda: False):
+        thread.claim("c")
+    _until(lambda: ledger.saved(claim))
+    assert not ledger.ran_on
+
+
+def test_what_a_caller_could_not_write_the_thread_repeats(ledger: FakeLedger, thread: LedgerThread) -> None:
+    ledger.away = True
+    with thread.promptly(lambda: True):
+        thread.claim("c")
+        thread.finished(_end("a", 1))
+    assert not ledger.calls
+    ledger.away = False
+    _until(lambda: ledger.saved(claim) and ledger.saved(finish_plain))
+    with thread.promptly(lambda: True):
+        thread.claim("d")
+    _until(lambda: ledger.saved(claim) == ["c", "d"])
+    # One failure is enough: for a while nobody but the thread waits for the ledger.
+    assert len(ledger.ran_on) == 1

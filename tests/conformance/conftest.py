@@ -23,6 +23,9 @@ CONCURRENCY = "6"
 STOCK_OPTIONS = ("-Q", "shop,shop-side", "-c", CONCURRENCY, "-l", "INFO")
 START_SECONDS = 120.0
 RUN_SECONDS = 400.0
+#: Stock Celery sends a retry before it saves RETRY: a quick next try's SUCCESS may be overwritten, and stays so. Such
+#: a record tells of that race and not of its case, which is taken again so many times.
+RACES = 3
 
 Records = dict[str, dict[str, Any]]
 
@@ -70,7 +73,12 @@ def stock_records(shop_url: str, guard: Guard, tmp_path_factory: pytest.TempPath
             cwd=ROOT,
             timeout=START_SECONDS,
         )
-        return run_cases(doors, tmp_path_factory.mktemp("stock") / "records.json")
+        out = tmp_path_factory.mktemp("stock") / "records.json"
+        records = run_cases(doors, out)
+        for _ in range(RACES):
+            raced = [name for name, record in records.items() if record.get("state") == "RETRY"]
+            records |= run_cases(doors, out, *raced) if raced else {}
+        return records
     finally:
         doors.close()
 

@@ -11,7 +11,15 @@ SUITES := unit integration contract conformance promises faults
 # CI's machine is shared: what needs processes may fail once there. The run says what it repeated.
 RERUNS = $(if $(and $(CI),$(filter-out unit,$@)),--reruns 1 -raR)
 
-.PHONY: help setup up down check format test $(SUITES) crash e2e bench clean
+# Docker where its server answers, else Buildah. IMAGE, TAG, BASE and BUILD may be given.
+IMAGE ?= windrow
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+TAG ?= $(VERSION)
+BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else echo buildah build --layers; fi)
+IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
+	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
+.PHONY: help setup up down check format test $(SUITES) crash e2e bench image sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +74,18 @@ crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded ins
 bench: $(READY) ## Windrow beside stock Celery in one run; writes build/bench.json
 	@mkdir -p build
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+image: ## Build the images windrow and windrow-tools; IMAGE=, TAG=, BASE= change name, version and base
+	$(BUILD) --target windrow $(IMAGE_ARGS) -t $(IMAGE):$(TAG) .
+	$(BUILD) --target tools $(IMAGE_ARGS) -t $(IMAGE)-tools:$(TAG) .
+
+sbom: $(READY) ## Write what the images' locks name to build/sbom, as CycloneDX
+	@mkdir -p build/sbom
+	@uv=$$(ls .windrow/tools/uv-*/bin/uv 2>/dev/null | tail -1); \
+	export="$${uv:-uv} export --quiet --frozen --format cyclonedx1.5"; \
+	$$export --no-default-groups --output-file build/sbom/windrow.cdx.json >/dev/null; \
+	$$export --project docker/tools --output-file build/sbom/windrow-tools.cdx.json >/dev/null; \
+	ls build/sbom/*.cdx.json
 
 clean: ## Remove the environment, caches and build output; what `make up` keeps in .windrow stays
 	rm -rf .venv .windrow/tools build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from tests.support.databases import Databases
 from windrow.cli.doors import Door
 
+#: No site-packages, whose own start-up files may import anything.
+BARE = {"PYTHONPATH": str(Path(__file__).parents[2] / "services")}
 PROGRAM = [sys.executable, "-m", "windrow.cli"]
 
 
@@ -33,7 +36,7 @@ def test_a_misspelt_sub_command_is_refused_by_name() -> None:
 
 def test_no_arguments_list_every_sub_command() -> None:
     ran = run()
-    for name in ("api", "worker", "beat", "migrate", "up", "down", "keys", "jobs", "catalog"):
+    for name in ("api", "worker", "beat", "alive", "migrate", "up", "down", "keys", "jobs", "catalog"):
         assert name in ran.stdout + ran.stderr
 
 
@@ -68,6 +71,26 @@ print([name for name in ("typer", "rich") if name in sys.modules], file=sys.stde
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
     assert ran.stderr == "[]\n[]\n"
+
+
+def test_a_probe_costs_no_library() -> None:
+    code = """
+import os, sys
+before = set(sys.modules)
+from windrow.cli.main import main
+sys.argv = ["windrow", "alive"]
+try:
+    main()
+except SystemExit:
+    pass
+print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}), file=sys.stdout)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=50, env=BARE
+    )
+    assert set(ran.stdout.split()) <= {"__future__", "importlib", "warnings", "_warnings", "windrow"}, (
+        ran.stderr
+    )
 
 
 def test_migrate_makes_the_schema_and_may_run_again(databases: Databases) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from celery.beat import Scheduler
@@ -39,6 +40,10 @@ class LedgerScheduler(Scheduler):
     def setup_schedule(self) -> None:
         """Start the chores; the ledger may still be away."""
         assert self._settings is not None
+        self._heartbeat = self._settings.heartbeat_path
+        if self._heartbeat is not None:
+            # Raises: a beat that looks dead to its probe would be restarted for ever, for no reason told.
+            self._heartbeat.touch()
         self._crew = Crew(self._settings)
         self._note = Note("schedules", self._crew.record, self._settings.record_seconds)
         self._crew.start()
@@ -48,6 +53,7 @@ class LedgerScheduler(Scheduler):
         assert self._crew is not None
         assert self._settings is not None
         self._in_tick = True
+        self._beat()
         try:
             if time.monotonic() >= self._declare_at:
                 self._declare(self._crew.tools, self._settings)
@@ -73,6 +79,12 @@ class LedgerScheduler(Scheduler):
     def info(self) -> str:
         return "    . schedules -> the ledger"
 
+    def _beat(self) -> None:
+        """The loop turns, whether the ledger answers or not: probes see it by the file's time."""
+        if self._heartbeat is not None:
+            with suppress(OSError):
+                self._heartbeat.touch()
+
     def _declare(self, tools: Tools, settings: BeatSettings) -> None:
         rows, self._lazy_inputs = declaration(self.app)
         for row in rows:
@@ -90,6 +102,7 @@ class LedgerScheduler(Scheduler):
         ids, seconds = tools.ledgers.run(due, _BATCH, settings.schedule_retry_seconds)
         done, errors = 0, []
         for schedule_id in ids:
+            self._beat()
             try:
                 done += self._fire(tools, settings, schedule_id)
             except LedgerUnavailable:

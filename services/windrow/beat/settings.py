@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -23,6 +25,8 @@ class BeatSettings(BaseSettings):
     beat_connections: int = Field(3, ge=1, le=3)
     #: Messages a list may hold; the same in every door.
     window: int = Field(2000, ge=1)
+    #: File whose mtime the scheduler's loop refreshes; probes read it. Empty: none.
+    heartbeat_file: str = ""
     #: The workers' lease; given to a worker that the ledger knows only by its jobs.
     lease_seconds: float = Field(15.0, gt=0)
 
@@ -71,3 +75,8 @@ class BeatSettings(BaseSettings):
     failure_seconds: float = Field(3.0, gt=0)
     #: Seconds that the chores get to end on SIGTERM; one statement may take so long.
     stop_seconds: float = Field(10.0, gt=0)
+
+    @property
+    def heartbeat_path(self) -> Path | None:
+        """Where the heartbeat goes."""
+        return Path(self.heartbeat_file) if self.heartbeat_file else None

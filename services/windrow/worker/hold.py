@@ -33,6 +33,7 @@ from windrow.worker.declare import declared_tasks
 from windrow.worker.desk import Desk, Entry
 from windrow.worker.direct import DirectSubmitter
 from windrow.worker.foreign import HEADER, Foreign
+from windrow.worker.heartbeat import Heartbeat
 from windrow.worker.lease import LeaseThread
 from windrow.worker.ledger_thread import LedgerThread
 from windrow.worker.limits import end_overdue
@@ -62,6 +63,7 @@ class Hold:
         self.id = worker_id()
         self.mailbox = Mailbox()
         self.slots = Slots(settings.concurrency * 2)
+        self.heartbeat = Heartbeat(settings.heartbeat_path, settings.heartbeat_seconds)
         self.folder = Path(tempfile.mkdtemp(prefix="windrow-"))
         self.line_path = self.folder / "line"
         self.intake = Intake(self.id, settings.pool, set(settings.queue_names), self.budget)
@@ -105,6 +107,7 @@ class Hold:
 
     def start(self) -> None:
         """Begin to talk to the ledger."""
+        self.heartbeat.start()
         self.ledger.start()
         self.outbox.start()
         self._line = LineServer(self.line_path, self.submitter)
@@ -166,11 +169,6 @@ class Hold:
         with self.ledger.promptly(lambda: self.desk.busy < self.settings.concurrency):
             yield
         self.mailbox.deliver()
-
-    def beat(self) -> None:
-        """The event loop turns: probes see it by the file's time."""
-        if self.settings.heartbeat_path is not None:
-            self.settings.heartbeat_path.touch()
 
     def unknown(self, message: Any) -> None:
         """A task that this release does not know: the message goes, the job stays queued for those who do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
@@ -13,6 +14,7 @@ from windrow.worker import child
 from windrow.worker.desk import Entry
 from windrow.worker.drain import Drain
 from windrow.worker.execute import become_child
+from windrow.worker.heartbeat import Heartbeat
 from windrow.worker.hold import Hold
 from windrow.worker.line import Line
 from windrow.worker.panel import register_panel
@@ -59,6 +61,7 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             worker.consumer.on_unknown_task = lambda body, message, exc: hold.unknown(message)
             # A lost connection must not discard what children have: pool and desk outlive consumers.
             worker.pool.flush = None
+            worker.consumer.ensure_connected = patient(worker.consumer.ensure_connected, hold.heartbeat)
             hold.start()
             register_panel()
             self.drain.catch_signals()
@@ -67,7 +70,7 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             """At every start of the event loop: once a connection."""
             hold = self.hold
             hold.mailbox.attach(hub)
-            hub.timer.call_repeatedly(settings.heartbeat_seconds, hold.beat)
+            hub.timer.call_repeatedly(hold.heartbeat.seconds, hold.heartbeat.beat)
             hub.timer.call_repeatedly(1.0, hold.submitter.flush)
             hub.timer.call_repeatedly(0.1, self.drain.tick)
             hold.intake.rearm()
@@ -79,6 +82,16 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
         terminate = stop
 
     return HoldStep
+
+
+def patient(connect: Callable[[Any], Any], heartbeat: Heartbeat) -> Callable[[Any], Any]:
+    """Celery's `ensure_connected`, during which a probe sees life: a broker that is away restarts no pod."""
+
+    def connecting(connection: Any) -> Any:
+        with heartbeat.waiting():
+            return connect(connection)
+
+    return connecting
 
 
 def send(worker: Any, hold: Hold, entry: Entry) -> None:

@@ -19,7 +19,7 @@ BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else ec
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help setup up down check format test $(SUITES) crash e2e bench image sbom clean
+.PHONY: help setup up down check format test $(SUITES) crash e2e e2e-full e2e-images e2e-lab bench image sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,7 +54,7 @@ test: $(READY) ## check, then the suites: unit, integration, contract, conforman
 	$(MAKE) --no-print-directory check $(SUITES) && \
 	echo "make test: green in $$((SECONDS - start)) s"
 
-$(SUITES) e2e: $(READY)
+$(SUITES): $(READY)
 	@echo '== $@'
 	@if [ -n "$$(find tests/$@ -name 'test_*.py' -print -quit 2>/dev/null)" ]; \
 	then $(BIN)/pytest tests/$@ $(RERUNS) $(ARGS); else echo 'tests/$@ has no tests yet'; fi
@@ -66,7 +66,21 @@ contract: ## What two files must agree about
 conformance: ## A Celery project, unchanged, beside stock Celery
 promises: ## What the README promises, on real processes: poison, outages, cancels, drains
 faults: ## Processes killed and stores taken away
-e2e: ## A real cluster
+
+# Each case once, never again: a job lost in one of two runs is a lost job.
+e2e: $(READY) ## The chart on the cluster of KUBECONFIG: six cases; its nodes need the images of `make e2e-images`
+	@echo '== $@'
+	@$(BIN)/pytest tests/e2e -m 'not full' $(ARGS)
+
+e2e-full: $(READY) ## All cases, at length; ARGS=--report writes docs/e2e-report.md
+	@echo '== $@'
+	@$(BIN)/pytest tests/e2e $(ARGS)
+
+e2e-images: image ## The images of `make e2e`: `make image`, and what the tests put on top of it
+	@$(BIN)/python -m tests.e2e.build $(IMAGE):$(TAG) $(BUILD)
+
+e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is taken down again
+	@tools/lab_e2e.sh $(ARGS)
 
 crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded instants; writes build/crash.json
 	@WINDROW_CRASH=full $(BIN)/pytest tests/faults $(ARGS)

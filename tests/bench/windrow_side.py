@@ -14,7 +14,8 @@ from tests.bench.servers import Servers
 from tests.bench.side import CONCURRENCY, BenchFailed, stopped, until_ready, wait_until
 from tests.bench.wire import Caller, request
 from tests.support.processes import Door
-from windrow.api.auth import JOBS_READ, JOBS_WRITE, new_key
+from windrow.api.auth import new_key
+from windrow.api.callers import JOBS_READ, JOBS_WRITE
 from windrow.dev.ports import free_port
 from windrow.store import keys
 from windrow.store.ledger import Ledger

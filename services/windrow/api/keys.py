@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from windrow.api.auth import SCOPES, new_key
+from windrow.api.auth import new_key
+from windrow.api.callers import SCOPES
 from windrow.core.errors import LedgerUnavailable
 from windrow.store import keys
 from windrow.store.ledger import Ledger

@@ -37,6 +37,8 @@ def migrate(database_url: str, connect_timeout: int = 10) -> str:
         connect_args={"connect_timeout": connect_timeout, "prepare_threshold": None},
     )
     with engine.begin() as connection:
+        # A role's own limit is for the statements of jobs: a new index may take longer.
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS windrow")
         config = _config()

@@ -28,6 +28,12 @@ def new_key() -> tuple[str, str, bytes]:
     return key_id, key, digest(key)
 
 
+def id_of(key: str) -> str | None:
+    """The id in a key; None when it is not written like one."""
+    found = _KEY.fullmatch(key)
+    return found[1] if found else None
+
+
 def digest(key: str) -> bytes:
     """What is kept of a key. Fast on purpose: 256 random bits need no stretching."""
     return hashlib.sha256(key.encode()).digest()

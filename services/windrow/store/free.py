@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from windrow.core.job import NewJob
 from windrow.core.states import State
 from windrow.store.accept import accept
+from windrow.store.deltas import count_reopened
 from windrow.store.op import Op, Query
 
 # A job that stands blocked under the same id waited for just this: Task.replace by a chord. One that failed
@@ -18,7 +19,8 @@ WITH new AS MATERIALIZED (
                          %(priority)s::smallint[], %(retries)s::smallint[])
         AS n(id, task, queue, input, options, delay, run_at, priority, retries)
 ), hit AS MATERIALIZED (
-    SELECT j.id FROM windrow.jobs j WHERE j.id = ANY(%(id)s) AND {waits} ORDER BY j.id FOR UPDATE
+    SELECT j.id, j.state = 'failed' AS had_ended, j.task, j.queue
+    FROM windrow.jobs j WHERE j.id = ANY(%(id)s) AND {waits} ORDER BY j.id FOR UPDATE
 ), payload AS (
     UPDATE windrow.payloads p SET input = new.input, options = new.options
     FROM new, hit WHERE p.job_id = new.id AND p.job_id = hit.id AND p.job_id = ANY(%(id)s)
@@ -32,7 +34,7 @@ SET task = new.task, queue = new.queue, run_at = due.at, published_at = clock_ti
     state = (CASE WHEN due.at > clock_timestamp() THEN 'scheduled' ELSE 'queued' END)::windrow.job_state
 FROM new, hit, due
 WHERE j.id = new.id AND j.id = hit.id AND j.id = due.id AND j.id = ANY(%(id)s) AND {waits}
-RETURNING j.id, j.state
+RETURNING j.id, j.state, hit.had_ended, hit.task, hit.queue
 """.format(waits="(j.state = 'blocked' OR j.state = 'failed' AND j.attempt = 0)")
 
 
@@ -63,5 +65,6 @@ def free(jobs: Sequence[NewJob]) -> Op[tuple[list[NewJob], bool]]:
             },
         )
         states.update((row[0], State(row[1])) for row in rows)
+        yield from count_reopened([row[3:] for row in rows if row[2]])
     queued = [job for job in jobs if states.get(job.id) is State.QUEUED]
     return queued, State.SCHEDULED in states.values()

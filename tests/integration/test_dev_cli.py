@@ -33,7 +33,7 @@ def test_a_misspelt_sub_command_is_refused_by_name() -> None:
 
 def test_no_arguments_list_every_sub_command() -> None:
     ran = run()
-    for name in ("api", "worker", "beat", "migrate", "up", "down", "keys", "jobs", "catalog"):
+    for name in ("api", "worker", "beat", "exporter", "migrate", "up", "down", "keys", "jobs", "catalog"):
         assert name in ran.stdout + ran.stderr
 
 

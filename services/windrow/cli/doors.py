@@ -37,6 +37,7 @@ DOORS = (
     Door("api", "Serve the HTTP API.", "windrow.api.main"),
     Door("worker", "Run jobs.", "windrow.worker.main"),
     Door("beat", "Run the schedules and the chores.", "windrow.beat.main"),
+    Door("exporter", "Serve Prometheus metrics.", "windrow.exporter.main"),
     Door("migrate", "Bring the database's schema up to this release.", "windrow.cli.migrate"),
     Door("up", "Run everything on this machine.", "windrow.dev.main"),
     Door("down", "Stop what `windrow up` runs.", "windrow.dev.main", "main_down"),

@@ -36,7 +36,21 @@ def test_a_misspelt_sub_command_is_refused_by_name() -> None:
 
 def test_no_arguments_list_every_sub_command() -> None:
     ran = run()
-    for name in ("api", "worker", "beat", "alive", "migrate", "up", "down", "keys", "jobs", "catalog"):
+    names = (
+        "api",
+        "worker",
+        "beat",
+        "alive",
+        "exporter",
+        "scaler",
+        "migrate",
+        "up",
+        "down",
+        "keys",
+        "jobs",
+        "catalog",
+    )
+    for name in names:
         assert name in ran.stdout + ran.stderr
 
 

@@ -102,6 +102,7 @@ class Hold:
             os.getpid(),
         )
         self._introduced = False
+        self._late = 0
         self._lease: LeaseThread | None = None
         self._line: LineServer | None = None
 
@@ -227,6 +228,10 @@ class Hold:
         """See `lease.Holder`."""
         return self.desk.busy, self.desk.draining, self.desk.held()
 
+    def for_nothing(self) -> tuple[int, int]:
+        """See `lease.Holder`."""
+        return self.desk.dropped, self._late
+
     def answered(self, answer: Renewal) -> None:
         """See `lease.Holder`."""
         self.mailbox.post(self.heard, answer)
@@ -262,6 +267,7 @@ class Hold:
         ids = [outcome.job_id for outcome in outcomes]
         dropped = len(ids) - len(finished.ids)
         if dropped:
+            self._late += dropped
             logger.warning("%d outcomes came too late: their jobs were taken over.", dropped)
         self.outbox.send(
             jobs=finished.queued,

@@ -20,7 +20,7 @@ from windrow.core.errors import LedgerUnavailable
 from windrow.store import keys
 from windrow.store.ledger import Ledger
 
-EXIT_OK, EXIT_FAILED = 0, 1
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 

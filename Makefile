@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 READY := .venv/.complete
 # `make test` runs these in this order; a suite that has no tests yet says so.
-SUITES := unit integration contract conformance promises faults
+SUITES := unit integration contract conformance promises chart-test faults
 
 # CI's machine is shared: what needs processes may fail once there. The run says what it repeated.
 RERUNS = $(if $(and $(CI),$(filter-out unit,$@)),--reruns 1 -raR)
@@ -19,7 +19,7 @@ BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else ec
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help setup up down check format test $(SUITES) crash e2e e2e-full e2e-images e2e-lab bench image sbom clean
+.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart crash bench image sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,15 +49,15 @@ format: $(READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-test: $(READY) ## check, then the suites: unit, integration, contract, conformance, promises, faults
+test: $(READY) ## check, then the suites: unit, integration, contract, conformance, promises, chart-test, faults
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory check $(SUITES) && \
 	echo "make test: green in $$((SECONDS - start)) s"
 
 $(SUITES): $(READY)
 	@echo '== $@'
-	@if [ -n "$$(find tests/$@ -name 'test_*.py' -print -quit 2>/dev/null)" ]; \
-	then $(BIN)/pytest tests/$@ $(RERUNS) $(ARGS); else echo 'tests/$@ has no tests yet'; fi
+	@if [ -n "$$(find tests/$(@:-test=) -name 'test_*.py' -print -quit 2>/dev/null)" ]; \
+	then $(BIN)/pytest tests/$(@:-test=) $(RERUNS) $(ARGS); else echo 'tests/$(@:-test=) has no tests yet'; fi
 
 # What help says about them; their recipe stands above.
 unit: ## Rules and nouns: no sockets, no processes. ARGS='-k name' narrows any suite
@@ -65,6 +65,7 @@ integration: ## Real Redis, PostgreSQL and Celery on this machine
 contract: ## What two files must agree about
 conformance: ## A Celery project, unchanged, beside stock Celery
 promises: ## What the README promises, on real processes: poison, outages, cancels, drains
+chart-test: ## The Helm chart: lint, schemas, guards, contracts; builds Helm and its like once, from Go modules
 faults: ## Processes killed and stores taken away
 
 # Each case once, never again: a job lost in one of two runs is a lost job.
@@ -81,6 +82,11 @@ e2e-images: image ## The images of `make e2e`: `make image`, and what the tests 
 
 e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is taken down again
 	@tools/lab_e2e.sh $(ARGS)
+
+chart: $(READY) ## Write the chart's values.schema.json and README.md anew from its values
+	@$(BIN)/python -m tools.go_tools helm-values-schema-json helm-docs >/dev/null
+	@cd charts/windrow && "$$($(CURDIR)/$(BIN)/python -m tools.go_tools helm-values-schema-json)"
+	@"$$($(BIN)/python -m tools.go_tools helm-docs)" --chart-search-root charts/windrow
 
 crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded instants; writes build/crash.json
 	@WINDROW_CRASH=full $(BIN)/pytest tests/faults $(ARGS)

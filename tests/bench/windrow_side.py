@@ -14,7 +14,8 @@ from tests.bench.servers import Servers
 from tests.bench.side import CONCURRENCY, BenchFailed, stopped, until_ready, wait_until
 from tests.bench.wire import Caller, request
 from tests.support.processes import Door
-from windrow.api.auth import JOBS_READ, JOBS_WRITE, new_key
+from windrow.api.auth import new_key
+from windrow.api.callers import JOBS_READ, JOBS_WRITE
 from windrow.dev.ports import free_port
 from windrow.store import keys
 from windrow.store.ledger import Ledger
@@ -30,16 +31,17 @@ class Windrow:
 
     name = "windrow"
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, redis_number: int = REDIS) -> None:
         self.programs = servers.programs
         self.api_port = free_port()
         self.database_url = servers.databases.create()
+        self._doors: list[Door] = []
         self._pids = [servers.redis.pid, servers.postgres.pid]
-        self._redis = redis.Redis.from_url(servers.redis_url(REDIS))
+        self._redis = redis.Redis.from_url(servers.redis_url(redis_number))
         self._database = psycopg.connect(self.database_url, autocommit=True)
         self.env = {
             "WINDROW_DATABASE_URL": self.database_url,
-            "WINDROW_REDIS_URL": servers.redis_url(REDIS),
+            "WINDROW_REDIS_URL": servers.redis_url(redis_number),
             "WINDROW_API_PORT": str(self.api_port),
             "WINDROW_CELERY_APP": "tests.bench.project:app",
             "WINDROW_APPS": "",
@@ -51,13 +53,19 @@ class Windrow:
         ledger.close()
         self._headers = {"Authorization": f"Bearer {key}"}
 
-    def start(self) -> None:
+    def start(self, with_beat: bool = True) -> None:
         """Start API and beat, and a worker for a moment: its boot declares the tasks."""
-        api = self.programs.start("api", env=self.env, ready="Uvicorn running", timeout=90)
-        beat = self.programs.start("beat", env=self.env, ready="")
-        self._pids += [api.pid, beat.pid]
+        self._doors.append(self.programs.start("api", env=self.env, ready="Uvicorn running", timeout=90))
+        if with_beat:
+            self._doors.append(self.programs.start("beat", env=self.env, ready=""))
+        self._pids += [door.pid for door in self._doors]
         with self.worker():
             pass
+
+    def stop(self) -> None:
+        """End what `start` started."""
+        for door in self._doors:
+            door.stop(20)
 
     @contextmanager
     def worker(self, warm: bool = True) -> Iterator[Door]:

@@ -20,7 +20,8 @@ from tests.faults.load import Load, adopt_here
 from tests.faults.passing import FOLDER, Points
 from tests.faults.report import Line
 from tests.faults.times import environment
-from windrow.api.auth import JOBS_READ, JOBS_WRITE, new_key
+from windrow.api.auth import new_key
+from windrow.api.callers import JOBS_READ, JOBS_WRITE
 from windrow.dev.guard import Guard
 from windrow.dev.ports import free_port
 from windrow.dev.postgres_server import PostgresServer

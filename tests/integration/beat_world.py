@@ -31,6 +31,7 @@ FAST: dict[str, Any] = {
     "rescue_seconds": 0.05,
     "rescue_gap_seconds": 0.5,
     "expire_seconds": 0.05,
+    "fold_seconds": 0.1,
     "retain_seconds": 0.1,
     "record_seconds": 0.1,
     "failure_seconds": 0.2,

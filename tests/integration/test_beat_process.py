@@ -88,7 +88,7 @@ def test_beat_works_through_pgbouncer_in_transaction_mode(
             "WINDROW_PREPARED_STATEMENTS": "false",
         },
     )
-    names = {"promote", "relay", "settle", "rescue", "expire", "retain", "schedules"}
+    names = {"promote", "relay", "settle", "rescue", "expire", "fold", "retain", "schedules"}
     wait_until(lambda: {row.name for row in world.ledger.run(read) if row.succeeded_at} == names, 30.0)
     world.accept("soon", delay=0.2)
     world.accept("late", expires_in=0.1, delay=60.0)

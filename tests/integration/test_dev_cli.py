@@ -36,7 +36,21 @@ def test_a_misspelt_sub_command_is_refused_by_name() -> None:
 
 def test_no_arguments_list_every_sub_command() -> None:
     ran = run()
-    for name in ("api", "worker", "beat", "alive", "migrate", "up", "down", "keys", "jobs", "catalog"):
+    names = (
+        "api",
+        "worker",
+        "beat",
+        "alive",
+        "exporter",
+        "scaler",
+        "migrate",
+        "up",
+        "down",
+        "keys",
+        "jobs",
+        "catalog",
+    )
+    for name in names:
         assert name in ran.stdout + ran.stderr
 
 
@@ -110,3 +124,40 @@ def test_migrate_without_a_server_fails_with_the_reason_and_without_the_password
     assert "refused" in ran.stderr
     assert "secret" not in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_the_check_of_a_schema_waits_for_the_migration_and_changes_nothing(databases: Databases) -> None:
+    url = databases.create(migrated=False)
+    ran = run("migrate", "--check", WINDROW_DATABASE_URL=url)
+    assert ran.returncode == 1
+    assert "older than this release" in ran.stderr
+    waiting = subprocess.Popen(
+        [*PROGRAM, "migrate", "--check", "--wait", "40"],
+        env={"WINDROW_DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+    )
+    assert run("migrate", WINDROW_DATABASE_URL=url).returncode == 0
+    assert waiting.wait(50) == 0
+    assert waiting.stdout is not None
+    waiting.stdout.close()
+    databases.drop(url)
+
+
+def test_an_older_release_runs_on_a_newer_schema_and_leaves_it_alone(databases: Databases) -> None:
+    url = databases.create()
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE windrow.revision SET version_num = 'from_next_year'")
+    for arguments in (["migrate"], ["migrate", "--check"]):
+        ran = run(*arguments, WINDROW_DATABASE_URL=url)
+        assert ran.returncode == 0, ran.stderr
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT version_num FROM windrow.revision").fetchall() == [
+            ("from_next_year",)
+        ]
+    databases.drop(url)
+
+
+def test_migrate_tries_for_as_long_as_it_was_told() -> None:
+    ran = run("migrate", "--wait", "1", WINDROW_DATABASE_URL="postgresql://windrow@127.0.0.1:1/windrow")
+    assert ran.returncode == 1
+    assert "refused" in ran.stderr

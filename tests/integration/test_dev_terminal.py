@@ -33,7 +33,9 @@ class Terminal:
     def __init__(self, folder: Path, guard: Guard) -> None:
         self.seen = ""
         self._master, slave = os.openpty()
-        ports = {f"WINDROW_{name}_PORT": str(free_port()) for name in ("API", "REDIS", "POSTGRES")}
+        ports = {
+            f"WINDROW_{name}_PORT": str(free_port()) for name in ("API", "EXPORTER", "REDIS", "POSTGRES")
+        }
         env = {**os.environ, **ports, "WINDROW_UP_FOLDER": str(folder), "TERM": "xterm-256color"}
         env.pop("NO_COLOR", None)
         self.process = subprocess.Popen(
@@ -71,7 +73,7 @@ def terminal(tmp_path: Path, guard: Guard) -> Iterator[Terminal]:
 
 def test_a_typed_ctrl_c_drains_the_parts_in_colour(terminal: Terminal) -> None:
     terminal.read_until("Ctrl-C stops everything")
-    assert "\x1b[36mworker  | worker is ready" in terminal.seen
+    assert "\x1b[36mworker   | worker is ready" in terminal.seen
     terminal.type(b"\x03")
     terminal.read_until("api drained")
     assert terminal.process.wait(ENDS_SECONDS) == 0

@@ -37,7 +37,10 @@ class Ups:
         self.env = {
             "WINDROW_UP_FOLDER": str(folder),
             "WINDROW_UP_DRAIN_SECONDS": "5",
-            **{f"WINDROW_{name}_PORT": str(free_port()) for name in ("API", "FLOWER", "REDIS", "POSTGRES")},
+            **{
+                f"WINDROW_{name}_PORT": str(free_port())
+                for name in ("API", "EXPORTER", "FLOWER", "REDIS", "POSTGRES")
+            },
         }
 
     def start(self, ready: str = READY, **env: str) -> Door:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import time
 from pathlib import Path
@@ -170,3 +171,11 @@ def strange_exception() -> None:
 def huge(megabytes: int) -> str:
     """A result that is large."""
     return "x" * (megabytes * 1024 * 1024)
+
+
+@shared_task(name="flaky")
+def flaky(chance: float) -> str:
+    """Fails now and then."""
+    if random.random() < chance:
+        raise ValueError("not this time")
+    return "fine"

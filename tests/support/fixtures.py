@@ -54,9 +54,17 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory, guard: Guard) -> Iter
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory, guard: Guard) -> Iterator[PostgresServer]:
-    """A PostgreSQL for the whole run. A test that kills it starts it again."""
+    """A PostgreSQL for the whole run, with WINDROW_TEST_POSTGRES=/usr/lib/postgresql/15/bin of that version.
+
+    A test that kills it starts it again.
+    """
+    folder = os.environ.get("WINDROW_TEST_POSTGRES")
     server = PostgresServer(
-        tmp_path_factory.mktemp("postgres"), usual_port=0, guard=guard, options=TEST_POSTGRES
+        tmp_path_factory.mktemp("postgres"),
+        usual_port=0,
+        guard=guard,
+        options=TEST_POSTGRES,
+        programs=Path(folder) if folder else None,
     )
     try:
         server.start()

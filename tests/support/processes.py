@@ -17,6 +17,7 @@ READY_LINE = {
     "worker": r"\bready\b",
     "beat": r"(?i)beat.*(starting|started|ready)",
     "api": r"Application startup complete|Uvicorn running",
+    "exporter": r"exporter is ready",
 }
 
 

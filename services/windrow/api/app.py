@@ -34,8 +34,13 @@ from windrow.api.views import JobView, Receipt
 from windrow.core.input import JobRequest
 
 #: For the docs only: routes check their key themselves, and an app's may be open.
-_BEARER = Depends(HTTPBearer(auto_error=False, description="`wrk_…`, made by `windrow keys create`."))
-_IDEMPOTENCY = "The same key and body again: the same job again. Kept for a day, for each API key."
+_BEARER = Depends(
+    HTTPBearer(
+        auto_error=False,
+        description="`wrk_…`, made by `windrow keys create`; inside the cluster also a ServiceAccount's token.",
+    )
+)
+_IDEMPOTENCY = "The same key and body again: the same job again. Kept for a day, for each caller."
 _PREFER = "`wait=N`: answer with 200 and the job if it finishes within N seconds."
 
 

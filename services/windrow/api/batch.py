@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from windrow.api.auth import JOBS_WRITE, check_scope
 from windrow.api.body import read_body
+from windrow.api.callers import JOBS_WRITE, check_scope
 from windrow.api.direct import Call, Reply
 from windrow.api.errors import problem_of
 from windrow.api.flaws import flaws_of, refusal

@@ -30,8 +30,8 @@ class ProblemBody(BaseModel):
 
 _MEANINGS = {
     problems.BAD_REQUEST: "Malformed request",
-    problems.UNAUTHENTICATED: "No key, or not one of ours",
-    problems.FORBIDDEN: "The key lacks the scope",
+    problems.UNAUTHENTICATED: "No key or token, or not one of ours",
+    problems.FORBIDDEN: "The key or token lacks the scope",
     problems.NOT_FOUND: "There is no such thing",
     problems.METHOD_NOT_ALLOWED: "Method not allowed",
     problems.CONFLICT: "The state forbids it, or a name is taken",

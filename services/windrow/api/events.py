@@ -11,7 +11,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from windrow.api import problems
-from windrow.api.auth import JOBS_READ, needs
+from windrow.api.auth import needs
+from windrow.api.callers import JOBS_READ
 from windrow.api.documented import Documented, refusals
 from windrow.api.reading import find_job
 from windrow.api.services import Services, services_of

@@ -1,9 +1,11 @@
-"""`windrow keys`: create, list and revoke API keys."""
+"""`windrow keys`: create, list and revoke API keys, or keep one that was made elsewhere."""
 
 from __future__ import annotations
 
 import argparse
+import hmac
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -12,12 +14,13 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from windrow.api.auth import SCOPES, new_key
+from windrow.api.auth import digest, id_of, new_key
+from windrow.api.callers import SCOPES
 from windrow.core.errors import LedgerUnavailable
 from windrow.store import keys
 from windrow.store.ledger import Ledger
 
-EXIT_OK, EXIT_FAILED = 0, 1
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -50,6 +53,24 @@ def _create(ledger: Ledger, wish: argparse.Namespace) -> int:
     key_id, key, digest = new_key()
     row = ledger.run(keys.create, key_id, wish.name, digest, wish.scopes, wish.expires)
     _say(wish, {"key": key, **_shown(row)}, key)
+    return EXIT_OK
+
+
+def _ensure(ledger: Ledger, wish: argparse.Namespace) -> int:
+    # No flag for it: command lines are everybody's to read.
+    key = os.environ.get("WINDROW_API_KEY", "")
+    key_id = id_of(key)
+    if key_id is None:
+        _complain("WINDROW_API_KEY is no key: `wrk_`, 12 letters or digits, `_`, 43 of A-Z a-z 0-9 _ -")
+        return EXIT_USAGE
+    row = ledger.run(keys.find, key_id) or ledger.run(
+        keys.create, key_id, wish.name, digest(key), wish.scopes
+    )
+    if not hmac.compare_digest(row.hash, digest(key)):
+        _complain(f"{key_id} is the id of another key: make a new one")
+        return EXIT_FAILED
+    # A revoked one stays revoked: whoever did that meant it.
+    _say(wish, _shown(row), f"{key_id} is {'valid' if row.valid else 'known, but expired or revoked'}")
     return EXIT_OK
 
 
@@ -97,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     create.add_argument("--expires", type=_seconds, help="E.g. 12h or 90d; without it, never.")
     create.set_defaults(run=_create)
+    ensure = commands.add_parser(
+        "ensure", parents=[common], help="Keep the key in WINDROW_API_KEY, unless it is known already."
+    )
+    ensure.add_argument("--name", required=True, type=_name, help="Whose it is, for people.")
+    ensure.add_argument("--scopes", required=True, type=_scopes, help="As above.")
+    ensure.set_defaults(run=_ensure)
     commands.add_parser("list", parents=[common], help="Show all keys.").set_defaults(run=_list)
     revoke = commands.add_parser("revoke", parents=[common], help="End a key for good.")
     revoke.add_argument("id", help="The part between the two underscores.")

@@ -97,25 +97,37 @@ def bad_request(detail: str) -> Problem:
 
 
 def unauthenticated(detail: str) -> Problem:
-    """No key, or not one of ours."""
+    """No key or token, or not one of ours."""
     return Problem(
         UNAUTHENTICATED,
         "unauthenticated",
-        "An API key is needed",
+        "Not authenticated",
         detail,
         headers={"WWW-Authenticate": 'Bearer realm="windrow"'},
     )
 
 
 def missing_scope(scope: str) -> Problem:
-    """The key is good for other things."""
+    """The key or token is good for other things."""
     return Problem(
         FORBIDDEN,
         "missing-scope",
-        "The key lacks a scope",
-        f"This request needs a key with the scope {scope!r}",
+        "A scope is missing",
+        f"This request needs a key or a token with the scope {scope!r}",
         headers={"WWW-Authenticate": f'Bearer realm="windrow", error="insufficient_scope", scope="{scope}"'},
         extra={"scope": scope},
+    )
+
+
+def unmapped_subject(subject: str) -> Problem:
+    """The cluster knows the caller, and nobody gave it a scope."""
+    return Problem(
+        FORBIDDEN,
+        "unmapped-subject",
+        "The subject has no scopes",
+        f"Nobody gave {subject!r} a scope: name it in WINDROW_API_SUBJECTS",
+        headers={"WWW-Authenticate": 'Bearer realm="windrow", error="insufficient_scope"'},
+        extra={"subject": subject},
     )
 
 

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 
 from windrow.api import problems
-from windrow.api.auth import JOBS_WRITE, needs
+from windrow.api.auth import needs
+from windrow.api.callers import JOBS_WRITE
 from windrow.api.documented import refusals
 from windrow.api.outbox import RELAY
 from windrow.api.reading import check_id, missing

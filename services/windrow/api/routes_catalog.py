@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
 
 from windrow.api import problems
-from windrow.api.auth import JOBS_READ, QUEUES_WRITE, needs
+from windrow.api.auth import needs
+from windrow.api.callers import JOBS_READ, QUEUES_WRITE
 from windrow.api.documented import refusals
 from windrow.api.outbox import RELAY
 from windrow.api.services import Services, services_of

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import StringConstraints
 
 from windrow.api import problems
-from windrow.api.auth import JOBS_READ, needs
+from windrow.api.auth import needs
+from windrow.api.callers import JOBS_READ
 from windrow.api.cursors import decode_cursor, encode_cursor
 from windrow.api.documented import refusals
 from windrow.api.prefer import applied, wished_wait

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import TypeAdapter
 
 from windrow.api import problems
-from windrow.api.auth import JOBS_READ, SCHEDULES_WRITE, needs
+from windrow.api.auth import needs
 from windrow.api.body import parse, read_body
+from windrow.api.callers import JOBS_READ, SCHEDULES_WRITE
 from windrow.api.direct import takes
 from windrow.api.documented import refusals
 from windrow.api.outbox import RELAY

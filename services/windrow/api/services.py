@@ -18,6 +18,7 @@ from windrow.api.metrics import Metrics
 from windrow.api.outbox import Outbox
 from windrow.api.settings import ApiSettings
 from windrow.api.slots import Slots
+from windrow.api.tokens import TokenRules, Tokens
 from windrow.api.waiting import Waiting
 from windrow.broker.async_depth import AsyncDepth
 from windrow.broker.async_publisher import AsyncPublisher
@@ -37,6 +38,8 @@ class Services:
     metrics: Metrics
     catalog: Catalog
     keyring: Keyring
+    #: None where no tokens are taken.
+    tokens: Tokens | None
     outbox: Outbox
     intake: Intake
     acceptor: Acceptor
@@ -60,6 +63,7 @@ def make_services(settings: ApiSettings) -> Services:
     catalog = Catalog(ledger, settings.api_catalog_seconds)
     outbox = Outbox(publisher, ledger, metrics)
     wakeups = WakeUps(redis_url)
+    tokens = _tokens(settings)
     return Services(
         settings=settings,
         ledger=ledger,
@@ -68,13 +72,34 @@ def make_services(settings: ApiSettings) -> Services:
         depth=AsyncDepth(redis_url),
         metrics=metrics,
         catalog=catalog,
-        keyring=Keyring(ledger, settings.api_key_cache_seconds, settings.api_auth),
+        keyring=Keyring(ledger, settings.api_key_cache_seconds, settings.api_auth, tokens),
+        tokens=tokens,
         outbox=outbox,
         intake=Intake(catalog, settings.api_input_bytes),
         acceptor=Acceptor(ledger, catalog, outbox, metrics, settings.api_batch_max, settings.api_pending_max),
         waiting=Waiting(ledger, wakeups, settings.api_reread_seconds),
         streams=Slots(settings.api_streams_max, metrics.streams),
     )
+
+
+def _tokens(settings: ApiSettings) -> Tokens | None:
+    audience = settings.api_token_audience
+    if not audience:
+        return None
+    # Its HTTP client is a tenth of the start-up: only who takes tokens pays for it.
+    from windrow.api.token_review import TokenReviewer
+
+    reviewer = TokenReviewer(
+        settings.kubernetes_url, settings.kubernetes_credentials, audience, settings.api_token_review_seconds
+    )
+    rules = TokenRules(
+        audience,
+        settings.api_subjects,
+        seconds=settings.api_token_cache_seconds,
+        refused_seconds=settings.api_token_refused_seconds,
+        reviews_max=settings.api_token_reviews_max,
+    )
+    return Tokens(reviewer, rules)
 
 
 @asynccontextmanager
@@ -96,6 +121,8 @@ async def running(services: Services) -> AsyncIterator[None]:
         await services.acceptor.close()
         await services.outbox.close()
         await services.wakeups.close()
+        if services.tokens is not None:
+            await services.tokens.close()
         await services.publisher.close()
         await services.depth.close()
         await services.ledger.close()

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from windrow.api.subjects import Subjects, checked
+
 DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
 
@@ -37,6 +39,19 @@ class ApiSettings(BaseSettings):
     api_auth: bool = True
     #: Seconds that a key that was found good is not looked up again: a revoked one works no longer than that.
     api_key_cache_seconds: float = Field(10.0, ge=0)
+    #: The audience of ServiceAccount tokens that are taken beside keys; empty: none are.
+    api_token_audience: str = ""
+    #: Scopes by subject as JSON, `*` for any namespace or name: {"system:serviceaccount:shop:web": ["jobs:write"]}.
+    api_subjects: dict[str, frozenset[str]] = Field(default_factory=dict)
+    #: Seconds that a token that was found good is not reviewed again, and a refused one.
+    api_token_cache_seconds: float = Field(30.0, ge=0)
+    api_token_refused_seconds: float = Field(5.0, ge=0)
+    #: Seconds of one TokenReview, and how many run at the same time before a new token gets a 503.
+    api_token_review_seconds: float = Field(3.0, gt=0)
+    api_token_reviews_max: int = Field(32, ge=1)
+    #: The API server, and the folder with this pod's own `token` and its `ca.crt`.
+    kubernetes_url: str = "https://kubernetes.default.svc"
+    kubernetes_credentials: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     #: Apps of this API, and those of them whose routes need no key.
     apps: Annotated[tuple[str, ...], NoDecode] = ("parse",)
     open_apps: Annotated[tuple[str, ...], NoDecode] = ()
@@ -72,3 +87,8 @@ class ApiSettings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("api_subjects", mode="after")
+    @classmethod
+    def _checked(cls, value: Subjects) -> Subjects:
+        return checked(value)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from windrow.api.auth import JOBS_WRITE, check_scope
 from windrow.api.body import parse, read_body
+from windrow.api.callers import JOBS_WRITE, check_scope
 from windrow.api.direct import Call, Reply
 from windrow.api.guarding import guard, judged
 from windrow.api.prefer import applied, wished_wait

@@ -59,6 +59,12 @@ class BeatSettings(BaseSettings):
     rescue_gap_seconds: float = Field(5.0, gt=0)
     expire_seconds: float = Field(1.0, gt=0)
     expire_batch: int = Field(500, ge=1)
+    #: Seconds between two steps of the statistics: how old a scraped number may be.
+    fold_seconds: float = Field(2.0, gt=0)
+    #: Attempts that a step counts, and the pause while more wait: statistics that are behind hurry, but not at
+    #: the cost of live jobs.
+    fold_batch: int = Field(5000, ge=1)
+    fold_pause_seconds: float = Field(0.1, ge=0)
     #: Seconds between two looks for what is old enough to be deleted.
     retain_seconds: float = Field(60.0, gt=0)
     #: Rows a delete takes at once, and the pause after it: history goes slowly, so that live jobs notice nothing.

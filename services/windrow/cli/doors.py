@@ -43,6 +43,7 @@ DOORS = (
     Door("worker", "Run jobs.", "windrow.worker.main"),
     Door("beat", "Run the schedules and the chores.", "windrow.beat.main"),
     Door("alive", "Tell a probe whether the worker or beat here lives.", "windrow.cli.alive"),
+    Door("exporter", "Serve Prometheus metrics.", "windrow.exporter.main"),
     Door("scaler", "Choose which workers go, and raise pools in a burst.", "windrow.scaler.main"),
     Door("migrate", "Bring the database's schema up to this release.", "windrow.cli.migrate"),
     Door("up", "Run everything on this machine.", "windrow.dev.main"),

@@ -1,47 +1,88 @@
-"""`windrow migrate`: bring the database's schema up to this release."""
+"""`windrow migrate`: bring the database's schema up to this release, or wait until it is."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import random
 import sys
+import time
+from collections.abc import Callable
 
 import psycopg
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from windrow.apps import find_app
 from windrow.store.app_tables import create_app_tables
-from windrow.store.migrate import migrate
+from windrow.store.migrate import head, is_current, migrate
+
+#: Longest pause between two tries.
+PAUSE_SECONDS = 2.0
 
 
 def main(argv: list[str]) -> int:
     """0 once the schema is this release's; 1 with the reason when it could not be."""
+    options = _parser().parse_args(argv)
+    # No flag for it: command lines are everybody's to read.
+    url = os.environ.get("WINDROW_DATABASE_URL", "")
+    if not url:
+        return _complain("WINDROW_DATABASE_URL is not set (postgresql://user:password@host:port/database)", 2)
+    try:
+        revision = _patiently(options.wait, lambda: _check(url) if options.check else _migrate(url))
+    except (SQLAlchemyError, psycopg.Error, LookupError) as error:
+        return _complain(getattr(error, "orig", None) or error)
+    if revision is None:
+        return _complain("the schema is older than this release: run `windrow migrate` of this release")
+    print(
+        json.dumps({"revision": revision}) if options.output == "json" else f"schema at revision {revision}"
+    )
+    return 0
+
+
+def _migrate(url: str) -> str:
+    # First, for the ledger's revision is what everybody else waits for.
+    for name in os.environ.get("WINDROW_APPS", "parse").split(","):
+        tables = find_app(name.strip()).migrations if name.strip() else None
+        if tables:
+            create_app_tables(url, tables)
+    return migrate(url)
+
+
+def _check(url: str) -> str | None:
+    return head() if is_current(url) else None
+
+
+def _patiently(seconds: float, call: Callable[[], str | None]) -> str | None:
+    """What `call` answers at last: for `seconds` it is tried again while no server answers, or it says None."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            answer = call()
+            if answer is not None or time.monotonic() >= deadline:
+                return answer
+        except (OperationalError, psycopg.OperationalError):
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(min(random.uniform(0.2, 1) * PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def _complain(what: object, status: int = 1) -> int:
+    print(f"windrow migrate: {what}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="windrow migrate", description="Bring the schema up to this release."
     )
     parser.add_argument(
         "-o", "--output", choices=("text", "json"), default="text", help="how to print the outcome"
     )
-    options = parser.parse_args(argv)
-    # No flag for it: command lines are everybody's to read.
-    url = os.environ.get("WINDROW_DATABASE_URL", "")
-    if not url:
-        print(
-            "windrow migrate: WINDROW_DATABASE_URL is not set (postgresql://user:password@host:port/database)",
-            file=sys.stderr,
-        )
-        return 2
-    try:
-        revision = migrate(url)
-        for name in os.environ.get("WINDROW_APPS", "parse").split(","):
-            tables = find_app(name.strip()).migrations if name.strip() else None
-            if tables:
-                create_app_tables(url, tables)
-    except (SQLAlchemyError, psycopg.Error, LookupError) as error:
-        print(f"windrow migrate: {getattr(error, 'orig', None) or error}", file=sys.stderr)
-        return 1
-    print(
-        json.dumps({"revision": revision}) if options.output == "json" else f"schema at revision {revision}"
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing: say whether this release can run on the schema"
     )
-    return 0
+    parser.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="try for so long before giving up"
+    )
+    return parser

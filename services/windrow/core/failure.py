@@ -8,6 +8,8 @@ from windrow.core.job import Failure
 
 MAX_TRACEBACK_CHARS = 16_384
 MAX_MESSAGE_CHARS = 8_192
+#: The text begins with the class: its name lies within so many characters.
+CLASS_CHARS = 200
 
 
 def failure_json(failure: Failure) -> str:

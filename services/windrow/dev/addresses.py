@@ -14,6 +14,7 @@ class Addresses:
     redis_url: str
     api_host: str
     api_port: int
+    exporter_port: int
     flower_port: int | None
     source_port: int | None
 
@@ -22,6 +23,11 @@ class Addresses:
         # "All interfaces" is a place to listen, not to call.
         host = "127.0.0.1" if self.api_host in ("0.0.0.0", "::") else self.api_host
         return f"http://{host}:{self.api_port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """What a Prometheus on this machine scrapes."""
+        return f"http://127.0.0.1:{self.exporter_port}/metrics"
 
     @property
     def flower_url(self) -> str | None:
@@ -45,6 +51,7 @@ class Addresses:
             "WINDROW_REDIS_URL": self.redis_url,
             "WINDROW_API_HOST": self.api_host,
             "WINDROW_API_PORT": str(self.api_port),
+            "WINDROW_EXPORTER_PORT": str(self.exporter_port),
         }
         if self.source_url:
             env["WINDROW_PARSE_SOURCE"] = self.source_url

@@ -22,7 +22,8 @@ BEFORE_PARTS_SECONDS = 180.0
 def main(argv: list[str]) -> int:
     """`windrow up`: 0 after a stop that was asked for, 1 when it did not start."""
     parser = argparse.ArgumentParser(
-        prog="windrow up", description="Run Redis, PostgreSQL, API, worker, beat and Flower on this machine."
+        prog="windrow up",
+        description="Run Redis, PostgreSQL, API, worker, beat, exporter and Flower on this machine.",
     )
     parser.add_argument(
         "--detach", action="store_true", help="return once everything is ready; see `windrow down`"

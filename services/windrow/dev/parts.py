@@ -15,6 +15,7 @@ WORKING, ANSWERING = 2, 1
 #: Stock Celery's own words, at its default log level.
 WORKER_READY = r"\bready\b"
 BEAT_READY = r"(?i)beat.*(start|ready)"
+EXPORTER_READY = "exporter is ready"
 
 
 def door(name: str, *args: str) -> tuple[str, ...]:
@@ -23,13 +24,14 @@ def door(name: str, *args: str) -> tuple[str, ...]:
 
 
 def parts(addresses: Addresses, env: Mapping[str, str], drain_seconds: float) -> list[Part]:
-    """API, worker and beat; Flower and the parse app's source when they have a port."""
+    """API, worker, beat and exporter; Flower and the parse app's source when they have a port."""
     found = [
         Part("api", door("api"), env, lambda: Answers(f"{addresses.api_url}/readyz"), ANSWERING),
         Part(
             "worker", door("worker"), env, lambda: Says(WORKER_READY), WORKING, drain_seconds, gives_back=True
         ),
         Part("beat", door("beat"), env, lambda: Says(BEAT_READY), WORKING, drain_seconds),
+        Part("exporter", door("exporter"), env, lambda: Says(EXPORTER_READY), ANSWERING),
     ]
     if addresses.flower_port:
         found.append(_flower(addresses, env))

@@ -23,14 +23,14 @@ def postgres_programs() -> Path:
     )
 
 
-def initialised(data: Path) -> bool:
-    """Is `data` a data folder of our version? Raises ServerFailed for one of another version."""
+def initialised(data: Path, major: int | None = MAJOR) -> bool:
+    """Is `data` a data folder of that version (None: of any)? Raises ServerFailed for one of another version."""
     try:
         version = (data / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
         return False
-    if version != str(MAJOR):
+    if major is not None and version != str(major):
         raise ServerFailed(
-            f"{data} belongs to PostgreSQL {version}, this is {MAJOR}: move it away or upgrade it."
+            f"{data} belongs to PostgreSQL {version}, this is {major}: move it away or upgrade it."
         )
     return True

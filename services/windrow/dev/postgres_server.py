@@ -14,13 +14,17 @@ import psycopg
 from windrow.dev.errors import ServerFailed
 from windrow.dev.guard import Guard
 from windrow.dev.ports import LOOPBACK
-from windrow.dev.postgres_program import initialised, postgres_programs
+from windrow.dev.postgres_program import MAJOR, initialised, postgres_programs
 from windrow.dev.postgres_user import Account
 from windrow.dev.private import kept_password, write_private
 from windrow.dev.server import Server
 
 OWNER = "windrow"
 INITDB_SECONDS = 60
+#: Sorts the same on every machine, and needs none of its locales.
+LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+#: Before 17 there is no such provider.
+OLDER_LOCALE = ("--locale=C.UTF-8",)
 
 
 class PostgresServer(Server):
@@ -38,10 +42,15 @@ class PostgresServer(Server):
         usual_port: int | None = None,
         guard: Guard | None = None,
         options: Mapping[str, str] | None = None,
+        programs: Path | None = None,
     ) -> None:
-        """`options` are settings of postgresql.conf, for example `{"fsync": "off"}` for tests."""
+        """`options` are settings of postgresql.conf, for example `{"fsync": "off"}` for tests.
+
+        `programs`: the folder with another version's `postgres` and `initdb`, instead of the embedded ones.
+        """
         super().__init__(folder, usual_port=usual_port, guard=guard)
         self._options = dict(options or {})
+        self._other = programs
         self._account = Account()
         self._data = self.folder / "data"
 
@@ -62,9 +71,9 @@ class PostgresServer(Server):
         return kept_password(self.folder / "password")
 
     def _prepare(self) -> None:
-        self._programs = postgres_programs()
+        self._programs = self._other or postgres_programs()
         self._account.let_run(self._programs / "postgres")
-        if not initialised(self._data):
+        if not initialised(self._data, None if self._other else MAJOR):
             self._initdb()
         self._account.own(self._data)
         self._clear_leftover()
@@ -86,10 +95,7 @@ class PostgresServer(Server):
                     f"--pwfile={password}",
                     "--auth=scram-sha-256",
                     "--encoding=UTF8",
-                    # Sorts the same on every machine, and needs none of its locales.
-                    "--locale=C",
-                    "--locale-provider=builtin",
-                    "--builtin-locale=C.UTF-8",
+                    *(OLDER_LOCALE if self._other else LOCALE),
                     "--no-sync",
                     "--no-instructions",
                 ],

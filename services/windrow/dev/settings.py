@@ -22,6 +22,8 @@ class UpSettings(BaseSettings):
     #: Where the API listens; the port is the first one tried.
     api_host: str = "127.0.0.1"
     api_port: int = 8000
+    #: First port tried for the exporter.
+    exporter_port: int = 9108
     #: First port tried for Flower.
     flower_port: int = 5555
     #: First ports tried for the embedded servers.

@@ -18,6 +18,7 @@ class UpState(BaseModel):
     api_url: str
     #: Empty when no key could be created.
     api_key: str
+    metrics_url: str
     #: None when Flower is not installed.
     flower_url: str | None
     redis_url: str
@@ -42,6 +43,7 @@ class UpState(BaseModel):
         places: Mapping[str, str | None] = {
             "API": self.api_url,
             "API docs": f"{self.api_url}/docs",
+            "Metrics": self.metrics_url,
             "Flower": self.flower_url,
             "Redis": self.redis_url.rpartition("@")[2],
             "Postgres": self.database_url.rpartition("@")[2],

@@ -12,6 +12,7 @@ STYLES = {
     "api": "green",
     "worker": "cyan",
     "beat": "magenta",
+    "exporter": "bright_blue",
     "flower": "yellow",
     "source": "blue",
     "migrate": "bright_black",

@@ -121,6 +121,7 @@ class Up:
             redis_url=stores.redis_url,
             api_host=settings.api_host,
             api_port=free_port(settings.api_port),
+            exporter_port=free_port(settings.exporter_port),
             flower_port=free_port(settings.flower_port) if util.find_spec("flower") else None,
             source_port=free_port() if self._demo else None,
         )
@@ -129,6 +130,7 @@ class Up:
         state = UpState(
             api_url=addresses.api_url,
             api_key=self._key(addresses, env),
+            metrics_url=addresses.metrics_url,
             flower_url=addresses.flower_url,
             redis_url=addresses.redis_url,
             database_url=addresses.database_url,

@@ -45,22 +45,27 @@ WITH new AS MATERIALIZED (
            CASE WHEN r->'tags' IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(r->'tags')) END
     FROM timed ORDER BY id
     ON CONFLICT (job_id) DO NOTHING
+), job AS (
+    INSERT INTO windrow.jobs (id, task, queue, priority, state, published_at, run_at, expires_at, max_attempts,
+                              retry_errors, retries, has_tags, hard_limit, soft_limit, parent_id, root_id, replay_of)
+    SELECT id, task, queue, priority,
+           (CASE WHEN r->>'blocked' IS NOT NULL THEN 'blocked'
+                 WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'queued' END)::windrow.job_state,
+           CASE WHEN %(published)s AND r->>'blocked' IS NULL AND (due IS NULL OR due <= clock_timestamp())
+                THEN clock_timestamp() END,
+           due, expiry,
+           coalesce((r->>'max_attempts')::smallint, 3), coalesce((r->>'retry_errors')::boolean, false),
+           coalesce((r->>'retries')::smallint, 0), coalesce(r->'tags' IS NOT NULL, false),
+           (r->>'hard_limit')::real, (r->>'soft_limit')::real,
+           r->>'parent_id', r->>'root_id', r->>'replay_of'
+    FROM timed ORDER BY id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, state, task, queue
+), counted AS (
+    INSERT INTO windrow.stats_deltas (task, queue, name, n)
+    SELECT task, queue, 'submitted', count(*) FROM job GROUP BY task, queue
 )
-INSERT INTO windrow.jobs (id, task, queue, priority, state, published_at, run_at, expires_at, max_attempts,
-                          retry_errors, retries, has_tags, hard_limit, soft_limit, parent_id, root_id, replay_of)
-SELECT id, task, queue, priority,
-       (CASE WHEN r->>'blocked' IS NOT NULL THEN 'blocked'
-             WHEN due > clock_timestamp() THEN 'scheduled' ELSE 'queued' END)::windrow.job_state,
-       CASE WHEN %(published)s AND r->>'blocked' IS NULL AND (due IS NULL OR due <= clock_timestamp())
-            THEN clock_timestamp() END,
-       due, expiry,
-       coalesce((r->>'max_attempts')::smallint, 3), coalesce((r->>'retry_errors')::boolean, false),
-       coalesce((r->>'retries')::smallint, 0), coalesce(r->'tags' IS NOT NULL, false),
-       (r->>'hard_limit')::real, (r->>'soft_limit')::real,
-       r->>'parent_id', r->>'root_id', r->>'replay_of'
-FROM timed ORDER BY id
-ON CONFLICT (id) DO NOTHING
-RETURNING id, state
+SELECT id, state FROM job
 """
 
 _EXISTING = "SELECT id, state FROM windrow.jobs WHERE id = ANY(%(id)s)"

@@ -10,7 +10,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from windrow.core.errors import LedgerUnavailable
-from windrow.store.bounded import GRACE_SECONDS, AsyncBoundedConnection
+from windrow.store.bounded import AsyncBoundedConnection
 from windrow.store.ledger import MAX_TRIES, RETRYABLE, UNAVAILABLE, backoff, has_rows
 from windrow.store.op import Op, is_single
 
@@ -59,8 +59,7 @@ class AsyncLedger:
         )
 
     async def _configure(self, conn: AsyncBoundedConnection) -> None:
-        conn.answer_timeout = self._statement_timeout + GRACE_SECONDS
-        await conn.execute(f"SET statement_timeout = {int(self._statement_timeout * 1000)}")
+        await conn.bound(self._statement_timeout)
 
     async def open(self) -> None:
         """Start connecting in the background; does not wait for Postgres."""

@@ -134,15 +134,19 @@ WITH b AS MATERIALIZED (
     ON CONFLICT (id) DO UPDATE
     SET state = 'failed', attempt = windrow.jobs.attempt + 1, finished_at = clock_timestamp()
     WHERE windrow.jobs.state = 'blocked'
-    RETURNING id, attempt
+    RETURNING id, attempt, task, queue
 ), payload AS (
     INSERT INTO windrow.payloads (job_id, input, options)
     SELECT b.id, b.input, b.options FROM b, job WHERE job.id = b.id ORDER BY b.id
     ON CONFLICT (job_id) DO NOTHING
 ), attempt AS (
-    INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, error)
-    SELECT b.id, job.attempt, 'failed', b.task, b.queue, b.error FROM b, job WHERE job.id = b.id ORDER BY b.id
+    INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, error, job_state)
+    SELECT b.id, job.attempt, 'failed', b.task, b.queue, b.error, 'failed' FROM b, job WHERE job.id = b.id ORDER BY b.id
     ON CONFLICT (job_id, attempt) DO NOTHING
+), counted AS (
+    -- One that stood blocked was submitted before; its attempt is no longer 0.
+    INSERT INTO windrow.stats_deltas (task, queue, name, n)
+    SELECT task, queue, 'submitted', count(*) FROM job WHERE attempt = 0 GROUP BY task, queue
 )
 SELECT id FROM job
 """

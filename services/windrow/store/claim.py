@@ -8,6 +8,7 @@ from typing import NamedTuple
 from windrow.core.job import Held, NewJob
 from windrow.core.states import State
 from windrow.store.arrays import array, text_array
+from windrow.store.deltas import count_ends
 from windrow.store.op import Op, Query, single
 from windrow.store.settle import Ended, settle
 
@@ -99,7 +100,7 @@ SET state = (CASE WHEN j.cancel_requested THEN 'cancelled' ELSE 'queued' END)::w
     worker = NULL, token = NULL, claims = greatest(claims - 1, 0),
     published_at = CASE WHEN %(published)s AND NOT j.cancel_requested THEN clock_timestamp() END
 FROM hit WHERE j.id = hit.id
-RETURNING j.id, j.state
+RETURNING j.id, j.state, j.task, j.queue
 """
 
 
@@ -121,6 +122,7 @@ def give_back(ids: Sequence[str], worker: str, published: bool = False) -> Op[Gi
     """
     rows = yield Query(_GIVE_BACK, {"ids": list(ids), "worker": worker, "published": published})
     cancelled = [row[0] for row in rows if row[1] == State.CANCELLED]
+    yield from count_ends(State.CANCELLED, [row[2:] for row in rows if row[1] == State.CANCELLED])
     settled = yield from settle([Ended(job_id, State.CANCELLED) for job_id in cancelled])
     queued = [row[0] for row in rows if row[1] != State.CANCELLED]
     return GivenBack(queued, cancelled + settled.ended, settled.queued)

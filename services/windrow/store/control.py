@@ -9,7 +9,8 @@ from typing import NamedTuple
 from windrow.core.job import NewJob
 from windrow.core.states import State
 from windrow.store.accept import accept
-from windrow.store.op import Op, Query, single
+from windrow.store.deltas import count_ends, count_reopened
+from windrow.store.op import Op, Query
 from windrow.store.settle import Ended, settle
 
 
@@ -59,7 +60,9 @@ def cancel(job_ids: Sequence[str]) -> Op[Cancelled]:
     """
     rows = yield Query(_CANCEL, {"ids": list(job_ids)})
     changes = [Change(row[0], State(row[1]), State(row[2]), *row[3:]) for row in rows]
-    settled = yield from settle([Ended(c.id, c.after) for c in changes if c.after is not c.before])
+    ended = [c for c in changes if c.after is not c.before]
+    yield from count_ends(State.CANCELLED, [(c.task, c.queue) for c in ended])
+    settled = yield from settle([Ended(c.id, c.after) for c in ended])
     return Cancelled(changes, settled.queued, settled.ended)
 
 
@@ -83,14 +86,18 @@ RETURNING j.id, hit.state, j.state, j.task, j.queue, j.priority, NULL
 """
 
 
-@single
 def retry(job_id: str, published: bool = True) -> Op[Change | None]:
     """failed, cancelled, expired -> queued with no failures counted; retrying -> queued now; else unchanged.
 
     None for an unknown id. An expiry that has passed is dropped. `published` as for `accept`.
     """
     rows = yield Query(_RETRY, {"id": job_id, "published": published})
-    return Change(rows[0][0], State(rows[0][1]), State(rows[0][2]), *rows[0][3:]) if rows else None
+    if not rows:
+        return None
+    change = Change(rows[0][0], State(rows[0][1]), State(rows[0][2]), *rows[0][3:])
+    if change.before.is_final and not change.after.is_final:
+        yield from count_reopened([(change.task, change.queue)])
+    return change
 
 
 class Replay(NamedTuple):

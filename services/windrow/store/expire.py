@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from windrow.core.job import NewJob
 from windrow.core.states import State
+from windrow.store.deltas import count_ends
 from windrow.store.op import Op, Query, single
 from windrow.store.sent import bound_transaction
 from windrow.store.settle import Ended, settle
@@ -38,11 +39,12 @@ def expire(limit: int, skip: Sequence[str] = (), only: str | None = None) -> Op[
         )
         UPDATE windrow.jobs j SET state = 'expired', finished_at = clock_timestamp()
         WHERE j.id = ANY(ARRAY(SELECT id FROM hit))
-        RETURNING j.id
+        RETURNING j.id, j.task, j.queue
         """,
         {"limit": limit, "skip": list(skip), "only": only},
     )
     ids = [row[0] for row in rows]
+    yield from count_ends(State.EXPIRED, [row[1:] for row in rows])
     settled = yield from settle([Ended(job_id, State.EXPIRED) for job_id in ids])
     return Expired(ids, settled.queued, settled.ended)
 

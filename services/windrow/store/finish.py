@@ -33,7 +33,8 @@ class Finished(NamedTuple):
 # plans that as a nested loop over all pairs.
 _FINISH = """
 WITH hit AS MATERIALIZED (
-    SELECT o.*, j.state::text = 'claimed' AND o.started AS unsaved, greatest(j.run_at, j.created_at) AS due_at
+    SELECT o.*, j.state::text = 'claimed' AND o.started AS unsaved, greatest(j.run_at, j.created_at) AS due_at,
+           j.created_at
     FROM unnest(
         %(id)s::text[], %(token)s::bigint[], %(state)s::text[], %(outcome)s::text[], %(started)s::boolean[],
         %(began)s::float8[], %(ended)s::float8[], %(result)s::text[], %(error)s::text[], %(delay)s::float8[],
@@ -58,16 +59,20 @@ WITH hit AS MATERIALIZED (
         finished_at = CASE WHEN hit.state IN ('retrying', 'queued', 'blocked') AND NOT j.cancel_requested THEN NULL
                            ELSE clock_timestamp() - hit.ended * interval '1 second' END
     FROM hit WHERE j.id = hit.id
-    RETURNING j.id, j.attempt, j.task, j.queue, j.state, hit.due_at,
+    RETURNING j.id, j.attempt, j.task, j.queue, j.state, j.finished_at, hit.due_at, hit.created_at,
               hit.started, hit.outcome, hit.began, hit.ended, hit.result, hit.error, hit.children
 ), attempt AS (
     INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, worker, due_at, started_at,
-                                  finished_at, result, error, children)
+                                  finished_at, result, error, children, job_state, job_seconds)
     SELECT id, attempt, outcome, task, queue, %(worker)s, due_at,
            clock_timestamp() - began * interval '1 second', clock_timestamp() - ended * interval '1 second',
-           result, error, children
+           result, error, children, state, extract(epoch FROM finished_at - created_at)
     FROM done WHERE started
     ON CONFLICT (job_id, attempt) DO NOTHING
+), counted AS (
+    INSERT INTO windrow.stats_deltas (task, queue, name, label, n)
+    SELECT task, queue, 'finished', state::text, count(*) FROM done
+    WHERE NOT started AND state IN ('succeeded', 'failed', 'cancelled', 'expired') GROUP BY task, queue, state
 )
 SELECT id, state FROM done
 """

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from windrow.core.job import NewJob
 from windrow.core.states import State
 from windrow.store.accept import accept
+from windrow.store.deltas import count_reopened
 from windrow.store.op import Op, Query
 
 # A job that stands blocked under the same id waited for just this: Task.replace by a chord. One that failed
 # without ever having run did so because an earlier step of its chain had failed, which was run again and succeeded.
 _UNBLOCK = """
 WITH hit AS MATERIALIZED (
-    SELECT n.*, CASE WHEN n.delay IS NOT NULL THEN clock_timestamp() + n.delay * interval '1 second'
-                     ELSE n.run_at END AS due
+    SELECT n.*, j.state::text = 'failed' AS had_ended, j.task AS old_task, j.queue AS old_queue,
+           CASE WHEN n.delay IS NOT NULL THEN clock_timestamp() + n.delay * interval '1 second'
+                ELSE n.run_at END AS due
     FROM unnest(%(id)s::text[], %(task)s::text[], %(queue)s::text[], %(input)s::text[], %(options)s::text[],
                 %(delay)s::float8[], %(run_at)s::timestamptz[], %(priority)s::smallint[], %(retries)s::smallint[])
          AS n(id, task, queue, input, options, delay, run_at, priority, retries), windrow.jobs j
@@ -28,7 +30,7 @@ SET task = hit.task, queue = hit.queue, run_at = hit.due, published_at = clock_t
     priority = hit.priority, retries = hit.retries, finished_at = NULL,
     state = (CASE WHEN hit.due > clock_timestamp() THEN 'scheduled' ELSE 'queued' END)::windrow.job_state
 FROM hit WHERE j.id = hit.id
-RETURNING j.id, j.state
+RETURNING j.id, j.state, hit.had_ended, hit.old_task, hit.old_queue
 """
 
 
@@ -59,5 +61,6 @@ def free(jobs: Sequence[NewJob]) -> Op[tuple[list[NewJob], bool]]:
             },
         )
         states.update((row[0], State(row[1])) for row in rows)
+        yield from count_reopened([row[3:] for row in rows if row[2]])
     queued = [job for job in jobs if states.get(job.id) is State.QUEUED]
     return queued, State.SCHEDULED in states.values()

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors
 
 from windrow.core.errors import LedgerUnavailable
-from windrow.store.bounded import GRACE_SECONDS, BoundedConnection
+from windrow.store.bounded import BoundedConnection
 from windrow.store.op import Op, is_single
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ def connect(
     """Open an autocommit connection with bounded waits.
 
     TCP keepalives end a connection whose server is gone; a statement is ended by the server after
-    `statement_timeout` seconds (set by SET: PgBouncer refuses start-up options), and by us a little later.
+    `statement_timeout` seconds (unless a pooler is between), and by us a little later.
     """
     conn = BoundedConnection.connect(
         url,
@@ -117,8 +117,7 @@ def connect(
         keepalives_count=3,
         tcp_user_timeout=15_000,
     )
-    conn.answer_timeout = statement_timeout + GRACE_SECONDS
-    conn.execute(f"SET statement_timeout = {int(statement_timeout * 1000)}")
+    conn.bound(statement_timeout)
     return conn
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from windrow.core.failure import CLASS_CHARS
 from windrow.core.states import FINAL
 from windrow.store.op import Op, Query, single
 
@@ -38,14 +39,20 @@ def metas(job_ids: Sequence[str]) -> Op[list[dict[str, Any] | None]]:
     return [found.get(job_id) for job_id in job_ids]
 
 
-_FORGET = """
+# An attempt that is not counted yet stays until it is, under a number that nobody finds: see store/fold.py.
+_FORGET = f"""
 WITH gone AS (
     DELETE FROM windrow.jobs WHERE id = %(id)s AND state IN ('succeeded', 'failed', 'cancelled', 'expired')
     RETURNING id
 ), payload AS (
     DELETE FROM windrow.payloads p USING gone WHERE p.job_id = gone.id
+), counted AS (
+    DELETE FROM windrow.attempts a USING gone
+    WHERE a.job_id = gone.id AND a.xid < (SELECT next_xid FROM windrow.stats_cursor)
 )
-DELETE FROM windrow.attempts a USING gone WHERE a.job_id = gone.id
+UPDATE windrow.attempts a
+SET attempt = -1 - a.attempt, result = NULL, children = NULL, error = left(a.error, {CLASS_CHARS})
+FROM gone WHERE a.job_id = gone.id AND a.xid >= (SELECT next_xid FROM windrow.stats_cursor)
 """
 
 

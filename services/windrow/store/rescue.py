@@ -10,6 +10,7 @@ from windrow.core.blame import LostJob, Verdict, judge
 from windrow.core.failure import failure_json
 from windrow.core.job import Failure, NewJob
 from windrow.core.states import State
+from windrow.store.deltas import count_ends
 from windrow.store.op import Op, Query, single
 from windrow.store.sent import PUBLISHED, SENT, Sent, as_sent, bound_transaction
 from windrow.store.settle import Ended, settle
@@ -86,9 +87,11 @@ WITH v AS MATERIALIZED (
     SELECT * FROM unnest(%(id)s::text[], %(state)s::text[], %(failures)s::smallint[], %(losses)s::smallint[],
                          %(delay)s::float8[], %(error)s::text[]) AS v(id, state, failures, losses, delay, error)
 ), attempt AS (
-    INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, worker, due_at, started_at, error)
+    INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, worker, due_at, started_at, error,
+                                  job_state)
     SELECT j.id, j.attempt + (j.state = 'claimed')::int, 'lost', j.task, j.queue, j.worker,
-           greatest(j.run_at, j.created_at), CASE WHEN j.state = 'running' THEN j.started_at END, v.error
+           greatest(j.run_at, j.created_at), CASE WHEN j.state = 'running' THEN j.started_at END, v.error,
+           CASE WHEN v.state IN ('queued', 'retrying') THEN v.state::windrow.job_state END
     FROM v, windrow.jobs j WHERE j.id = v.id AND j.id = ANY(%(id)s) AND v.error IS NOT NULL
     ON CONFLICT (job_id, attempt) DO NOTHING
 )
@@ -104,8 +107,12 @@ RETURNING {SENT}, v.state = 'queued' AND j.published_at IS NOT NULL
 """
 
 _LOST = f"""
-UPDATE windrow.workers w SET ended_at = clock_timestamp(), lost = true, busy = 0, forgotten_at = NULL
-WHERE w.id = %(worker)s AND NOT EXISTS (SELECT FROM windrow.jobs j WHERE j.worker = %(worker)s AND {_HOLDS})
+WITH gone AS (
+    UPDATE windrow.workers w SET ended_at = clock_timestamp(), lost = true, busy = 0, forgotten_at = NULL
+    WHERE w.id = %(worker)s AND NOT EXISTS (SELECT FROM windrow.jobs j WHERE j.worker = %(worker)s AND {_HOLDS})
+    RETURNING w.pool
+)
+INSERT INTO windrow.stats_deltas (task, queue, name, label, n) SELECT '', '', 'lost', pool, 1 FROM gone
 """
 
 
@@ -206,13 +213,15 @@ def end(job_id: str, consequences: bool = True) -> Op[DoomedEnd]:
             worker = NULL, claims = 0, losses = 0, finished_at = clock_timestamp()
         WHERE id = %(id)s AND state IN ('claimed', 'running') AND token IS NULL
         RETURNING state, (SELECT a.error FROM windrow.attempts a
-                          WHERE a.job_id = j.id AND a.attempt = j.attempt AND a.outcome = 'lost')
+                          WHERE a.job_id = j.id AND a.attempt = j.attempt AND a.outcome = 'lost'),
+                  task, queue
         """,
         {"id": job_id},
     )
     if not rows:
         return DoomedEnd(False, [], [])
     state = State(rows[0][0])
+    yield from count_ends(state, [rows[0][2:]])
     if not consequences:
         return DoomedEnd(True, [], [])
     error = rows[0][1] if state is State.FAILED else None

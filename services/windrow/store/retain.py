@@ -12,11 +12,15 @@ _LOCK = 0x52455441494E
 _OLD = "(SELECT clock_timestamp()) - %(keep)s * interval '1 second'"
 _ALONE = f"(SELECT pg_try_advisory_xact_lock({_LOCK}))"
 
+# What is not in the statistics yet is not history.
+_COUNTED = """NOT EXISTS (SELECT FROM windrow.attempts a WHERE a.job_id = j.id
+                              AND a.xid >= (SELECT next_xid FROM windrow.stats_cursor))"""
+
 _JOBS = f"""
 WITH hit AS MATERIALIZED (
     SELECT j.id FROM windrow.jobs j
     WHERE {_ALONE} AND j.finished_at < {_OLD} AND j.state IN ('succeeded', 'failed', 'cancelled', 'expired')
-      AND NOT j.id = ANY(%(skip)s) AND (%(only)s::text IS NULL OR j.id = %(only)s)
+      AND NOT j.id = ANY(%(skip)s) AND (%(only)s::text IS NULL OR j.id = %(only)s) AND {_COUNTED}
     ORDER BY j.finished_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), payload AS (
     DELETE FROM windrow.payloads WHERE job_id = ANY(ARRAY(SELECT id FROM hit))
@@ -41,9 +45,9 @@ def old_jobs(limit: int, keep: float, skip: list[str]) -> Op[list[str]]:
     """The ids that `delete_jobs` would take."""
     rows = yield Query(
         f"""
-        SELECT id FROM windrow.jobs
-        WHERE finished_at < {_OLD} AND state IN ('succeeded', 'failed', 'cancelled', 'expired')
-          AND NOT id = ANY(%(skip)s) ORDER BY finished_at LIMIT %(limit)s
+        SELECT j.id FROM windrow.jobs j
+        WHERE j.finished_at < {_OLD} AND j.state IN ('succeeded', 'failed', 'cancelled', 'expired')
+          AND NOT j.id = ANY(%(skip)s) AND {_COUNTED} ORDER BY j.finished_at LIMIT %(limit)s
         """,
         {"limit": limit, "keep": keep, "skip": skip},
     )
@@ -88,10 +92,19 @@ OTHERS: dict[str, Callable[[int, float], Op[int]]] = {
         WHERE t.schedule_id = old.schedule_id AND t.fire_at = old.fire_at RETURNING t.fire_at
     """),
     "workers": _deletes(f"""
-        DELETE FROM windrow.workers WHERE id = ANY(ARRAY(
-            SELECT w.id FROM windrow.workers w
-            WHERE {_ALONE} AND w.ended_at < {_OLD} AND w.forgotten_at >= w.ended_at AND NOT EXISTS (
-                SELECT FROM windrow.jobs j WHERE j.worker = w.id AND j.state IN ('claimed', 'running'))
-            LIMIT %(limit)s FOR UPDATE SKIP LOCKED)) RETURNING id
+        WITH gone AS (
+            DELETE FROM windrow.workers WHERE id = ANY(ARRAY(
+                SELECT w.id FROM windrow.workers w
+                WHERE {_ALONE} AND w.ended_at < {_OLD} AND w.forgotten_at >= w.ended_at AND NOT EXISTS (
+                    SELECT FROM windrow.jobs j WHERE j.worker = w.id AND j.state IN ('claimed', 'running'))
+                LIMIT %(limit)s FOR UPDATE SKIP LOCKED)) RETURNING id, pool, dropped, late
+        ), counted AS (
+            INSERT INTO windrow.stats AS s (task, queue, name, label, n)
+            SELECT '', '', v.name, g.pool, sum(v.n) FROM gone g,
+                LATERAL (VALUES ('dropped', dropped), ('late', late)) AS v(name, n)
+            GROUP BY v.name, g.pool ORDER BY 3, 4
+            ON CONFLICT (task, queue, name, label) DO UPDATE SET n = s.n + excluded.n
+        )
+        SELECT id FROM gone
     """),
 }

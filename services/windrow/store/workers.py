@@ -56,7 +56,8 @@ def register(row: WorkerRow, lease: float) -> Op[None]:
 _RENEW = """
 WITH me AS (
     UPDATE windrow.workers
-    SET renewed_at = clock_timestamp(), busy = %(busy)s, draining = %(draining)s,
+    SET renewed_at = clock_timestamp(), busy = %(busy)s, draining = %(draining)s, dropped = %(dropped)s,
+        late = %(late)s,
         lease_until = clock_timestamp() + %(lease)s * interval '1 second'
     WHERE id = %(id)s AND ended_at IS NULL
     RETURNING drain_asked
@@ -71,9 +72,18 @@ WHERE h.id IS NULL OR j.id IS NULL OR j.cancel_requested
 
 @single
 def renew(
-    worker: str, lease: float, busy: int, draining: bool, held: Sequence[tuple[str, int]]
+    worker: str,
+    lease: float,
+    busy: int,
+    draining: bool,
+    held: Sequence[tuple[str, int]],
+    dropped: int = 0,
+    late: int = 0,
 ) -> Op[Renewal]:
-    """Extend the lease; `held` are the (id, token) pairs that the worker still works on."""
+    """Extend the lease; `held` are the (id, token) pairs that the worker still works on.
+
+    `dropped` and `late` are totals of its life: messages and outcomes that came for nothing.
+    """
     rows = yield Query(
         _RENEW,
         {
@@ -81,6 +91,8 @@ def renew(
             "lease": lease,
             "busy": busy,
             "draining": draining,
+            "dropped": dropped,
+            "late": late,
             "ids": [job_id for job_id, _ in held],
             "tokens": [token for _, token in held],
         },

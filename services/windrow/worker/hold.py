@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -40,15 +38,13 @@ from windrow.worker.limits import end_overdue
 from windrow.worker.line import LineServer
 from windrow.worker.mailbox import Mailbox
 from windrow.worker.outbox import Outbox
+from windrow.worker.refusals import on_refused
 from windrow.worker.settings import WorkerSettings, worker_id
 from windrow.worker.short_tasks import ShortTasks
 from windrow.worker.slots import Slots
-from windrow.worker.verdict import cancelled, refused
+from windrow.worker.verdict import cancelled
 
 logger = get_logger(__name__)
-
-#: At most so long between two tries to save what the ledger refuses to store at all.
-REFUSED_SECONDS = 10.0
 
 
 class Hold:
@@ -102,6 +98,7 @@ class Hold:
             os.getpid(),
         )
         self._introduced = False
+        self._late = 0
         self._lease: LeaseThread | None = None
         self._line: LineServer | None = None
 
@@ -227,6 +224,10 @@ class Hold:
         """See `lease.Holder`."""
         return self.desk.busy, self.desk.draining, self.desk.held()
 
+    def for_nothing(self) -> tuple[int, int]:
+        """See `lease.Holder`."""
+        return self.desk.dropped, self._late
+
     def answered(self, answer: Renewal) -> None:
         """See `lease.Holder`."""
         self.mailbox.post(self.heard, answer)
@@ -262,6 +263,7 @@ class Hold:
         ids = [outcome.job_id for outcome in outcomes]
         dropped = len(ids) - len(finished.ids)
         if dropped:
+            self._late += dropped
             logger.warning("%d outcomes came too late: their jobs were taken over.", dropped)
         self.outbox.send(
             jobs=finished.queued,
@@ -272,17 +274,7 @@ class Hold:
         self.mailbox.post(self.desk.saved, ids)
 
     def _on_refused(self, outcome: Outcome, exc: Exception) -> None:
-        entry = self.desk.entries.get(outcome.job_id)
-        if entry is None or entry.held is None:
-            return
-        if not entry.refused:
-            entry.refused = True
-            self.ledger.finished(refused(entry.held, entry.began, outcome, exc))
-            return
-        # Not even the refusal: something is wrong with the job's row. Kept, and tried again now and then.
-        again = threading.Timer(random.uniform(0.5, 1) * REFUSED_SECONDS, self.ledger.finished, [outcome])
-        again.daemon = True
-        again.start()
+        on_refused(self.desk, self.ledger.finished, outcome, exc)
 
     def _connection(self, part: str) -> Ledger:
         return Ledger(

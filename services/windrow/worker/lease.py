@@ -38,6 +38,9 @@ class Holder(Protocol):
     def state(self) -> tuple[int, bool, Sequence[tuple[str, int]]]:
         """Busy children, draining, and the (id, token) pairs held."""
 
+    def for_nothing(self) -> tuple[int, int]:
+        """Messages dropped and outcomes that came too late, ever."""
+
     def answered(self, answer: Renewal) -> None:
         """The ledger's answer to a renewal."""
 
@@ -115,7 +118,8 @@ class LeaseThread(threading.Thread):
 
     def _renew(self) -> None:
         busy, draining, held = self._holder.state()
-        answer = self._ledger.run(renew, self._row.id, self._lease, busy, draining, held)
+        counts = self._holder.for_nothing()
+        answer = self._ledger.run(renew, self._row.id, self._lease, busy, draining, held, *counts)
         if not answer.alive:
             logger.warning(
                 "This worker was taken for dead and its jobs were given to others; it registers again."

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.integration.api.running import RunningApi, make_key
+from windrow.api.auth import new_key
 from windrow.api.keys import main
 
 
@@ -92,3 +93,46 @@ def test_a_wrong_command_is_usage(argv: list[str]) -> None:
 def test_revoking_an_unknown_key_fails(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINDROW_DATABASE_URL", api.database_url)
     assert main(["revoke", "nope"]) == 1
+
+
+def test_a_key_from_elsewhere_is_kept_once_and_works(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, key, _ = new_key()
+    monkeypatch.setenv("WINDROW_API_KEY", key)
+    for _ in range(2):
+        kept = keys(api, monkeypatch, capsys, "ensure", "--name", "helm", "--scopes", "admin")
+        assert kept["valid"]
+    with api.client_with(key) as client:
+        assert client.get("/v1/jobs").status_code == 200
+
+
+def test_a_key_from_elsewhere_that_was_revoked_stays_revoked(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, key, _ = new_key()
+    monkeypatch.setenv("WINDROW_API_KEY", key)
+    made = keys(api, monkeypatch, capsys, "ensure", "--name", "helm", "--scopes", "admin")
+    keys(api, monkeypatch, capsys, "revoke", made["id"])
+    assert not keys(api, monkeypatch, capsys, "ensure", "--name", "helm", "--scopes", "admin")["valid"]
+
+
+@pytest.mark.parametrize("text", ["", "wrk_short_key", "nonsense"])
+def test_what_is_no_key_is_not_kept(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    monkeypatch.setenv("WINDROW_DATABASE_URL", api.database_url)
+    monkeypatch.setenv("WINDROW_API_KEY", text)
+    assert main(["ensure", "--name", "helm", "--scopes", "admin"]) == 2
+    assert "is no key" in capsys.readouterr().err
+
+
+def test_another_key_under_a_known_id_is_refused(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key_id, key, _ = new_key()
+    monkeypatch.setenv("WINDROW_API_KEY", key)
+    keys(api, monkeypatch, capsys, "ensure", "--name", "helm", "--scopes", "admin")
+    monkeypatch.setenv("WINDROW_API_KEY", f"wrk_{key_id}_{'x' * 43}")
+    assert main(["ensure", "--name", "helm", "--scopes", "admin"]) == 1
+    assert "another key" in capsys.readouterr().err

@@ -65,12 +65,16 @@ def test_a_holder_that_falls_silent_acts_no_more_before_another_does(world: Worl
     assert not one.leads()
 
 
-def test_of_two_that_write_at_once_one_wins(world: World) -> None:
+@pytest.mark.parametrize("verb", ["POST", "PUT"], ids=["make it", "take it over"])
+def test_of_two_that_do_it_at_once_one_wins(world: World, verb: str) -> None:
     one, other = replica(world, "one", world.clock), replica(world, "other", world.clock)
+    if verb == "PUT":
+        one.step()
+        one.release()
     met: list[str] = []
 
     def meddle(call: str) -> None:
-        if call.startswith("POST") and not met:
+        if call.startswith(verb) and not met:
             met.append(call)
             other.step()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from windrow.beat.chores.chore import Tools
 from windrow.beat.chores.expire import Expire
+from windrow.beat.chores.fold import Fold
 from windrow.beat.chores.listen import Listener
 from windrow.beat.chores.promote import Promote
 from windrow.beat.chores.relay import Relay
@@ -32,7 +33,7 @@ class Crew:
             Depth(settings.redis_url),
             self.wake,
         )
-        chores = [kind(self.tools) for kind in (Promote, Relay, Settle, Rescue, Expire, Retain)]
+        chores = [kind(self.tools) for kind in (Promote, Relay, Settle, Rescue, Expire, Fold, Retain)]
         self._runner = Runner(chores, self.record, settings)
         self._listener = Listener(Signals(settings.redis_url, [BEAT_CHANNEL]), self.wake)
 

@@ -1,0 +1,248 @@
+{{/* What the pods share: where the stores are, how they wait for the schema, how they are confined. */}}
+
+{{- define "windrow.ledgerSecret" -}}
+{{ .Values.ledger.existingSecret | default .Values.postgresql.existingSecret | default (include "windrow.component" (list . "postgresql")) }}
+{{- end }}
+
+{{- define "windrow.brokerSecret" -}}
+{{ .Values.broker.existingSecret | default .Values.redis.existingSecret | default (include "windrow.component" (list . "redis")) }}
+{{- end }}
+
+{{- define "windrow.apiKeySecret" -}}
+{{ .Values.auth.adminKey.existingSecret | default (include "windrow.component" (list . "api-key")) }}
+{{- end }}
+
+{{- define "windrow.flowerSecret" -}}
+{{ .Values.flower.auth.existingSecret | default (include "windrow.component" (list . "flower")) }}
+{{- end }}
+
+{{/* Secret variables: (list $ "WINDROW_DATABASE_URL" ...). */}}
+{{- define "windrow.databaseUrl" -}}
+valueFrom:
+  secretKeyRef:
+    name: {{ include "windrow.ledgerSecret" . }}
+    key: {{ ternary .Values.ledger.secretKey "database-url" (ne .Values.ledger.existingSecret "") }}
+{{- end }}
+
+{{- define "windrow.redisUrl" -}}
+valueFrom:
+  secretKeyRef:
+    name: {{ include "windrow.brokerSecret" . }}
+    key: {{ ternary .Values.broker.secretKey "redis-url" (ne .Values.broker.existingSecret "") }}
+{{- end }}
+
+{{/* The variables of every door: (list $ IMAGE), the image for the release's name. */}}
+{{- define "windrow.env" -}}
+{{- $root := index . 0 -}}
+- name: WINDROW_DATABASE_URL
+  {{- include "windrow.databaseUrl" $root | nindent 2 }}
+- name: WINDROW_REDIS_URL
+  {{- include "windrow.redisUrl" $root | nindent 2 }}
+- name: WINDROW_RELEASE
+  value: {{ include "windrow.release" . | quote }}
+- name: WINDROW_WINDOW
+  value: {{ $root.Values.settings.window | int | quote }}
+- name: WINDROW_LEASE_SECONDS
+  value: {{ $root.Values.settings.leaseSeconds | int | quote }}
+- name: WINDROW_RETENTION_SECONDS
+  value: {{ $root.Values.settings.retentionSeconds | int | quote }}
+- name: WINDROW_PREPARED_STATEMENTS
+  value: {{ $root.Values.ledger.preparedStatements | quote }}
+{{- with $root.Values.settings.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What a pool's containers know of it: (list $ NAME POOL). */}}
+{{- define "windrow.poolEnv" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $pool := index . 2 -}}
+{{ include "windrow.env" (list $root $pool.image) }}
+- name: WINDROW_POOL
+  value: {{ $name | quote }}
+- name: WINDROW_QUEUES
+  value: {{ join "," $pool.queues | quote }}
+- name: WINDROW_FOREIGN_QUEUES
+  value: {{ join "," $pool.foreignQueues | quote }}
+- name: WINDROW_CONCURRENCY
+  value: {{ $pool.concurrency | int | quote }}
+- name: WINDROW_HARD_LIMIT_SECONDS
+  value: {{ $pool.hardLimitSeconds | int | quote }}
+- name: WINDROW_DRAIN_SECONDS
+  value: {{ $pool.drainSeconds | int | quote }}
+{{- if $pool.app }}
+- name: WINDROW_CELERY_APP
+  value: {{ $pool.app | quote }}
+{{- else }}
+- name: WINDROW_APPS
+  value: {{ join "," $root.Values.settings.apps | quote }}
+{{- end }}
+{{- if $root.Values.demo.enabled }}
+- name: WINDROW_PARSE_SOURCE
+  value: /etc/windrow/pages
+{{- end }}
+{{- with $pool.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* A container's image: (list $ OWN DEFAULTS). */}}
+{{- define "windrow.containerImage" -}}
+image: {{ include "windrow.image" . | quote }}
+imagePullPolicy: {{ (index . 1).pullPolicy | default (index . 2).pullPolicy }}
+securityContext:
+  {{- toYaml (index . 0).Values.securityContext | nindent 2 }}
+{{- end }}
+
+{{/* The init container that waits for the migration Job: (list $ IMAGE COMMAND). */}}
+{{- define "windrow.waitForSchema" -}}
+{{- $root := index . 0 -}}
+- name: wait-for-schema
+  {{- include "windrow.containerImage" (list $root (index . 1) $root.Values.image) | nindent 2 }}
+  {{- with index . 2 }}
+  command:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  args: [migrate, --check, --wait, {{ $root.Values.migrate.waitSeconds | int | quote }}]
+  env:
+    - name: WINDROW_DATABASE_URL
+      {{- include "windrow.databaseUrl" $root | nindent 6 }}
+  resources:
+    {{- toYaml $root.Values.migrate.resources | nindent 4 }}
+  volumeMounts:
+    {{- include "windrow.volumeMounts" $root | nindent 4 }}
+{{- end }}
+
+{{- define "windrow.volumes" -}}
+- name: tmp
+  emptyDir: {}
+{{- include "windrow.awaitedSecrets" . }}
+{{- with .Values.ledger.caSecret }}
+- name: ledger-ca
+  secret:
+    secretName: {{ . }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
+{{- with .Values.broker.caSecret }}
+- name: broker-ca
+  secret:
+    secretName: {{ . }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
+{{- end }}
+
+{{/*
+Mounted nowhere: a pod whose volume is missing is tried again within a second, one whose variable is missing only after
+ten. At a first install the Secrets come a moment after the pods.
+*/}}
+{{- define "windrow.awaitedSecrets" -}}
+{{- if not (and .Values.ledger.existingSecret .Values.broker.existingSecret) }}
+- name: awaited-secrets
+  projected:
+    sources:
+      {{- if not .Values.ledger.existingSecret }}
+      - secret:
+          name: {{ include "windrow.ledgerSecret" . }}
+          items: [{key: database-url, path: ledger}]
+      {{- end }}
+      {{- if not .Values.broker.existingSecret }}
+      - secret:
+          name: {{ include "windrow.brokerSecret" . }}
+          items: [{key: redis-url, path: broker}]
+      {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "windrow.volumeMounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- if .Values.ledger.caSecret }}
+- name: ledger-ca
+  mountPath: /etc/windrow/ledger-ca
+  readOnly: true
+{{- end }}
+{{- if .Values.broker.caSecret }}
+- name: broker-ca
+  mountPath: /etc/windrow/broker-ca
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{/* How a pod is confined, and where its images come from. */}}
+{{- define "windrow.podSecurity" -}}
+enableServiceLinks: false
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Without a token: only who speaks to the API server mounts one. */}}
+{{- define "windrow.withoutToken" -}}
+serviceAccountName: {{ include "windrow.fullname" . }}
+automountServiceAccountToken: false
+{{- end }}
+
+{{/* Where a component's values place its pods. */}}
+{{- define "windrow.placement" -}}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/*
+The main loop turns: it touches a file every few seconds, while the stores are away, too. (list COMMAND SECONDS...)
+*/}}
+{{- define "windrow.heartbeatProbes" -}}
+{{- $alive := concat (index . 0) (list "alive") (rest .) -}}
+startupProbe:
+  exec:
+    command: {{ toJson $alive }}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 60
+livenessProbe:
+  exec:
+    command: {{ toJson $alive }}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+{{- end }}
+
+{{/* HTTP doors: (list LIVE READY). The first page must not look at a store, or an outage would restart every pod. */}}
+{{- define "windrow.httpProbes" -}}
+startupProbe:
+  httpGet:
+    path: {{ index . 0 }}
+    port: http
+  periodSeconds: 1
+  failureThreshold: 120
+livenessProbe:
+  httpGet:
+    path: {{ index . 0 }}
+    port: http
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet:
+    path: {{ index . 1 }}
+    port: http
+  periodSeconds: 2
+  timeoutSeconds: 2
+{{- end }}

@@ -1,0 +1,17 @@
+"""Statistics that outlive history."""
+
+from importlib import resources
+from typing import Any
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Create everything in 0002_stats.sql, in the transaction of `windrow.store.migrate`."""
+    sql = resources.files("windrow.store.migrations.versions").joinpath("0002_stats.sql").read_text("utf-8")
+    # Without parameters psycopg sends the text as it is, many statements in one.
+    connection: Any = op.get_bind().connection.driver_connection
+    connection.execute(sql)

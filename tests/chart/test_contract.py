@@ -1,0 +1,138 @@
+"""What the chart tells the doors is what their settings take, and what KEDA counts is what the broker keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chart.conftest import SCENARIOS, Render
+from windrow.api.settings import ApiSettings
+from windrow.beat.settings import BeatSettings
+from windrow.broker.keys import FOREIGN_SEP, STEPS, list_name, unacked_key
+from windrow.worker.main import DRAIN_MARGIN_SECONDS
+from windrow.worker.settings import WorkerSettings
+from windrow_apps.parse.settings import ParseSettings
+
+pytestmark = pytest.mark.timeout(300)
+#: Read by main programs without a settings class of their own.
+OTHERS = {"windrow_apps", "windrow_celery_app", "windrow_release", "windrow_heartbeat_file"}
+
+
+def containers(objects: list[dict[str, Any]], component: str) -> list[dict[str, Any]]:
+    return [
+        container
+        for found in objects
+        if found["kind"] in ("Deployment", "Job")
+        and found["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        for container in found["spec"]["template"]["spec"]["containers"]
+    ]
+
+
+def variables(container: dict[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry.get("value", "from a Secret") for entry in container["env"]}
+
+
+def known(*rooms: Any) -> set[str]:
+    names = OTHERS.copy()
+    for room in rooms:
+        names |= {f"{room.model_config['env_prefix']}{field}".lower() for field in room.model_fields}
+    return names
+
+
+@pytest.mark.parametrize("values", SCENARIOS, ids=lambda path: path.stem.removesuffix("-values"))
+def test_every_variable_is_one_that_some_door_reads(
+    render: Render, monkeypatch: pytest.MonkeyPatch, values: Path
+) -> None:
+    objects = render("--values", values)
+    # One block serves all doors, so each may be told what only another one asks for.
+    everywhere = known(ApiSettings, BeatSettings, WorkerSettings, ParseSettings)
+    for component, room in (("api", ApiSettings), ("beat", BeatSettings), ("worker", WorkerSettings)):
+        for container in containers(objects, component):
+            if container["name"] != component:
+                continue
+            told = {
+                name: value for name, value in variables(container).items() if name.startswith("WINDROW_")
+            }
+            later = {"windrow_api_token_audience", "windrow_api_subjects"}
+            assert {name.lower() for name in told} - everywhere - later == set()
+            with monkeypatch.context() as patch:
+                for name, value in told.items():
+                    patch.setenv(name, value)
+                room()
+
+
+@pytest.mark.parametrize("values", SCENARIOS, ids=lambda path: path.stem.removesuffix("-values"))
+def test_keda_counts_every_list_of_the_pools_queues_and_what_its_workers_hold(
+    render: Render, values: Path
+) -> None:
+    objects = render("--values", values)
+    pools = {
+        variables(container)["WINDROW_POOL"]: variables(container)
+        for container in containers(objects, "worker")
+        if container["name"] == "worker"
+    }
+    scaled = [found for found in objects if found["kind"] == "ScaledObject"]
+    for found in scaled:
+        pool = pools[found["metadata"]["labels"]["windrow.dev/pool"]]
+        foreign = pool["WINDROW_FOREIGN_QUEUES"].split(",")
+        expected = {unacked_key(pool["WINDROW_POOL"])}
+        for queue in pool["WINDROW_QUEUES"].split(","):
+            expected |= {list_name(queue, step) for step in STEPS}
+            if queue in foreign:
+                expected |= {f"{queue}{FOREIGN_SEP}{step}" for step in STEPS if step}
+        triggers = found["spec"]["triggers"]
+        assert {trigger["metadata"]["listName"] for trigger in triggers} == expected
+        modifiers = found["spec"]["advanced"]["scalingModifiers"]
+        assert modifiers["formula"].split(" + ") == [trigger["name"] for trigger in triggers]
+        assert modifiers["target"] == pool["WINDROW_CONCURRENCY"]
+
+
+def test_a_pools_drain_fits_its_limit_and_its_grace(render: Render) -> None:
+    for found in render("--set", "workers.default.hardLimitSeconds=900"):
+        if found["kind"] == "Deployment" and "windrow.dev/pool" in found["metadata"]["labels"]:
+            pod = found["spec"]["template"]["spec"]
+            told = variables(pod["containers"][0])
+            assert float(told["WINDROW_HARD_LIMIT_SECONDS"]) == 900
+            assert float(told["WINDROW_DRAIN_SECONDS"]) == 900 + DRAIN_MARGIN_SECONDS
+            assert pod["terminationGracePeriodSeconds"] == 900 + DRAIN_MARGIN_SECONDS + 45
+
+
+def test_the_scaler_is_told_the_deployments_that_there_are(render: Render) -> None:
+    objects = render("--set-json", 'workers.mail={"queues": ["mail", "news"], "max": 7}')
+    (scaler,) = containers(objects, "scaler")
+    pools = json.loads(variables(scaler)["WINDROW_SCALER_POOLS"])
+    deployments = {found["metadata"]["name"] for found in objects if found["kind"] == "Deployment"}
+    assert {pool["deployment"] for pool in pools.values()} <= deployments
+    assert pools["mail"] == {
+        "deployment": "windrow-worker-mail",
+        "scaled_object": "windrow-worker-mail",
+        "queues": ["mail", "news"],
+        "concurrency": 2,
+        "max": 7,
+    }
+
+
+@pytest.mark.parametrize("values", SCENARIOS, ids=lambda path: path.stem.removesuffix("-values"))
+def test_every_pod_passes_the_restricted_standard_and_few_have_a_token(render: Render, values: Path) -> None:
+    with_token = {"scaler", "secrets", "test"}
+    for found in render("--values", values):
+        pod = (
+            found["spec"] if found["kind"] == "Pod" else found.get("spec", {}).get("template", {}).get("spec")
+        )
+        if found["kind"] not in ("Pod", "Deployment", "Job", "StatefulSet") or not pod:
+            continue
+        where = f"{found['kind']} {found['metadata']['name']}"
+        component = found["metadata"]["labels"]["app.kubernetes.io/component"]
+        assert pod["securityContext"]["runAsNonRoot"], where
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, where
+        # The API asks the cluster whose token a caller sends, where callers with one are named.
+        asks = component == "api" and "WINDROW_API_TOKEN_AUDIENCE" in variables(pod["containers"][0])
+        assert not pod["automountServiceAccountToken"] or asks or component in with_token, where
+        for container in pod["containers"] + pod.get("initContainers", []):
+            context = container["securityContext"]
+            assert context["capabilities"] == {"drop": ["ALL"]}, where
+            assert not context["allowPrivilegeEscalation"], where
+            assert context["readOnlyRootFilesystem"], where

@@ -67,8 +67,12 @@ class Cluster:
                 raise
 
     def create(self, document: dict[str, Any]) -> None:
-        """One object from its manifest."""
-        utils.create_from_dict(client.ApiClient(), document, namespace=self.namespace)
+        """One object from its manifest; one that is there already stays."""
+        try:
+            utils.create_from_dict(client.ApiClient(), document, namespace=self.namespace)
+        except utils.FailToCreateError as exc:
+            if any(cause.status != CONFLICT for cause in exc.api_exceptions):
+                raise
 
     def secret(self, name: str, key: str) -> str | None:
         """A word of a Secret; None while there is none."""

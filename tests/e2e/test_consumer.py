@@ -69,11 +69,7 @@ def _manifests(release: Release, name: str, account: str, audience: str) -> list
             for volume in pod["volumes"]:
                 if "configMap" in volume:
                     volume["configMap"]["name"] = name
-    return [
-        document
-        for document in documents
-        if not (document["kind"] == "ServiceAccount" and audience != "windrow")
-    ]
+    return documents
 
 
 def _said(shop: Cluster, job: str) -> str | None:

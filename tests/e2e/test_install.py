@@ -9,7 +9,7 @@ from tests.e2e.release import Release
 
 
 @pytest.mark.timeout(480)
-def test_an_install_without_values_becomes_ready_and_runs_a_job_on_a_pool_that_has_no_worker(
+def test_an_install_without_values_becomes_ready_and_runs_its_first_job(
     installed: Release, figures: Figures
 ) -> None:
     case = "install"

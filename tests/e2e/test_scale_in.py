@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.cluster import Pod
 from tests.e2e.figures import Figures
-from tests.e2e.platform import now
+from tests.e2e.platform import Job, now
 from tests.e2e.pool_watch import PoolWatch
 from tests.e2e.release import Release, new_tag
 from tests.e2e.verdict import flaws
@@ -25,6 +25,7 @@ def by_hand(release: Release) -> Iterator[Release]:
     release.empty(POOL)
     release.cluster.pause(release.deployment(POOL), True)
     yield release
+    release.platform.cancel(job["id"] for job in _live(release))
     release.cluster.scale(release.deployment(POOL), 0)
     release.cluster.pause(release.deployment(POOL), False)
 
@@ -84,11 +85,8 @@ def _one_busy(release: Release) -> tuple[str, float]:
     youngest = max(
         (pod for pod in pods if pod.name in hosts.values()), key=lambda pod: (pod.created, pod.name)
     )
-    live = platform.client.get("/v1/jobs", params={"state": "running", "queue": POOL, "limit": 50}).json()[
-        "jobs"
-    ]
     began = now()
-    platform.cancel(job["id"] for job in live if hosts.get(job["id"]) != youngest.name)
+    platform.cancel(job["id"] for job in _live(release) if hosts.get(job["id"]) != youngest.name)
 
     def told() -> bool:
         costs = {pod.name: pod.cost for pod in cluster.workers(POOL)}
@@ -96,6 +94,12 @@ def _one_busy(release: Release) -> tuple[str, float]:
 
     eventually("the pods say who is busy", 30, told)
     return youngest.name, now() - began
+
+
+def _live(release: Release) -> list[Job]:
+    """The jobs that the pool runs."""
+    query = {"state": "running", "queue": POOL, "limit": 50}
+    return list(release.platform.client.get("/v1/jobs", params=query).json()["jobs"])
 
 
 def _all_ready(release: Release) -> list[Pod] | None:

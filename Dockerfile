@@ -29,15 +29,17 @@ COPY docker/tools ./
 RUN uv sync --frozen --no-editable
 RUN /opt/tools/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/tools/lib
 
-# What both images stand on: the base without its installers, its own library compiled, a user, no capability needed.
+# What both images stand on: the base, its own library compiled, without its installers, and with a user.
 FROM ${BASE} AS runtime
 RUN python -m compileall -q -j 0 -x '/(test|tests|idlelib|lib2to3)/' --invalidation-mode unchecked-hash \
-      "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
- && if dpkg --status python3-pip >/dev/null 2>&1; \
-    then apt-get purge --yes --quiet --auto-remove python3-pip python3-venv; \
+      "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
+# Debian's Python has pip and what venv needs as packages; the official images have pip, and ensurepip's copy of it.
+RUN if dpkg --status python3-pip >/dev/null 2>&1; then \
+      apt-get purge --yes --quiet --auto-remove $(dpkg-query --show --showformat '${Package}\n' \
+        | grep -E '^python3.*-(pip|pip-whl|setuptools-whl|venv)$'); \
     else python -m pip uninstall --yes --quiet --root-user-action ignore setuptools wheel pip; fi \
- && rm -rf "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')/ensurepip" /var/log/apt /var/log/dpkg.log \
- && echo 'windrow:x:10001:' >>/etc/group \
+ && rm -rf "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')/ensurepip" /var/log/apt /var/log/dpkg.log
+RUN echo 'windrow:x:10001:' >>/etc/group \
  && echo 'windrow:x:10001:10001:Windrow:/tmp:/usr/sbin/nologin' >>/etc/passwd \
  && install -d /app
 # Only /tmp is written to; Kubernetes mounts an emptyDir there.

@@ -12,6 +12,8 @@ DISRUPT = "karpenter.sh/do-not-disrupt"
 OURS = (COST, EVICT, DISRUPT)
 
 COST_OF_A_JOB = 100
+#: Of a worker that was busy for long: it goes after one that may have ended a short job a moment ago.
+COST_OF_LENGTH = 50
 #: The number is an int32; nobody holds so many.
 MAX_JOBS = 10_000_000
 
@@ -19,11 +21,12 @@ MAX_JOBS = 10_000_000
 Marks = Mapping[str, str | None]
 
 
-def marks(jobs: int) -> Marks:
-    """What a pod whose worker holds so many jobs should carry: nothing, or its rank and its protection."""
+def marks(jobs: int, *, long: bool = False) -> Marks:
+    """What a pod should carry whose worker holds so many jobs, and has for long: its rank and its protection."""
     if jobs <= 0:
         return {COST: None, EVICT: None, DISRUPT: None}
-    return {COST: str(COST_OF_A_JOB * min(jobs, MAX_JOBS)), EVICT: "false", DISRUPT: "true"}
+    rank = COST_OF_A_JOB * min(jobs, MAX_JOBS) + (COST_OF_LENGTH if long else 0)
+    return {COST: str(rank), EVICT: "false", DISRUPT: "true"}
 
 
 def missing(carried: Mapping[str, str], wanted: Marks) -> Marks:
@@ -34,6 +37,11 @@ def missing(carried: Mapping[str, str], wanted: Marks) -> Marks:
 def is_protected(carried: Mapping[str, str]) -> bool:
     """Whether a pod carries all that a busy one needs, whatever its rank."""
     return cost(carried) > 0 and carried.get(EVICT) == "false" and carried.get(DISRUPT) == "true"
+
+
+def is_long(carried: Mapping[str, str]) -> bool:
+    """Whether a pod was marked as busy for long."""
+    return cost(carried) % COST_OF_A_JOB == COST_OF_LENGTH
 
 
 def cost(carried: Mapping[str, str]) -> int:

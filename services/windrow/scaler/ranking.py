@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from windrow.scaler.marks import Marks, is_protected, marks, missing
+from windrow.scaler.marks import Marks, is_long, is_protected, marks, missing
 
 
 class Kind(StrEnum):
@@ -29,12 +29,17 @@ class Change(NamedTuple):
 
 
 class Ranking:
-    """Remembers since when pods are idle and when they were ranked; `now` is any clock that never goes back."""
+    """Remembers since when pods are busy or idle; `now` is any clock that never goes back.
+
+    A pod that was busy for `rank_seconds` is released as soon as it is idle. After a shorter time it lingers:
+    short jobs in a row would cost two patches each. What lingers ranks below all that are busy for long.
+    """
 
     def __init__(self, linger_seconds: float, rank_seconds: float) -> None:
         self._linger = linger_seconds
         self._rank = rank_seconds
         self._idle_since: dict[str, float] = {}
+        self._busy_since: dict[str, float] = {}
         self._ranked_at: dict[str, float] = {}
 
     def changes(
@@ -57,20 +62,23 @@ class Ranking:
         self._ranked_at[change.pod] = now
 
     def _change(self, pod: str, carried: Mapping[str, str], jobs: int, now: float) -> Change | None:
-        wanted = missing(carried, marks(jobs))
+        if jobs <= 0:
+            wanted = missing(carried, marks(0))
+            lingers = not is_long(carried) and now - self._idle_since[pod] < self._linger
+            return Change(pod, Kind.RELEASE, wanted) if wanted and not lingers else None
+        long = is_long(carried) or now - self._busy_since[pod] >= self._rank
+        wanted = missing(carried, marks(jobs, long=long))
         if not wanted:
             return None
-        if jobs <= 0:
-            lingers = now - self._idle_since[pod] < self._linger
-            return None if lingers else Change(pod, Kind.RELEASE, wanted)
         if not is_protected(carried):
             return Change(pod, Kind.PROTECT, wanted)
         ranked = now - self._ranked_at.get(pod, -self._rank) < self._rank
         return None if ranked else Change(pod, Kind.RANK, wanted)
 
     def _remember(self, pods: Mapping[str, Mapping[str, str]], jobs: Mapping[str, int], now: float) -> None:
-        idle = [pod for pod in pods if jobs.get(pod, 0) <= 0]
-        self._idle_since = {pod: self._idle_since.get(pod, now) for pod in idle}
+        busy = {pod for pod in pods if jobs.get(pod, 0) > 0}
+        self._busy_since = {pod: self._busy_since.get(pod, now) for pod in busy}
+        self._idle_since = {pod: self._idle_since.get(pod, now) for pod in pods if pod not in busy}
         self._ranked_at = {pod: at for pod, at in self._ranked_at.items() if pod in pods}
 
 

@@ -53,9 +53,9 @@ class ScalerSettings(BaseSettings):
 
     #: Seconds between two lists of the pods; a worker that the last one lacked asks for another at once.
     scaler_list_seconds: float = Field(10.0, gt=0)
-    #: Seconds that a pod stays idle before it says so: short jobs in a row would cost two patches each.
+    #: Seconds that a pod stays idle after a short job before it says so: such jobs would cost two patches each.
     scaler_linger_seconds: float = Field(2.0, ge=0)
-    #: Seconds between two changes of a busy pod's rank among the busy.
+    #: Seconds between two changes of a busy pod's rank; whoever was busy for so long ranks higher.
     scaler_rank_seconds: float = Field(5.0, ge=0)
     #: Patches of pods in a second, in the long run and at once: what the API server is asked to bear.
     scaler_patches_per_second: float = Field(20.0, gt=0)

@@ -26,8 +26,9 @@ def test_a_busy_pod_is_kept_by_replica_sets_cluster_autoscaler_and_karpenter() -
 
 @given(st.integers(0, 10**12), st.integers(0, 10**12))
 def test_more_jobs_never_cost_less_and_every_cost_is_an_int32(one: int, other: int) -> None:
-    costs = [int(marks(jobs)[COST] or 0) for jobs in sorted((one, other))]
-    assert 0 <= costs[0] <= costs[1] <= MAX_INT32
+    for long in (False, True):
+        costs = [int(marks(jobs, long=long)[COST] or 0) for jobs in sorted((one, other))]
+        assert 0 <= costs[0] <= costs[1] <= MAX_INT32
 
 
 @given(st.dictionaries(st.sampled_from([*OURS, "other"]), st.text(max_size=5)), st.integers(0, 5))

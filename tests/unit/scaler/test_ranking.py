@@ -27,12 +27,33 @@ def test_a_pod_that_carries_what_it_should_is_left_alone() -> None:
     assert Ranking(2, 5).changes({"a": {}, "b": BUSY}, {"b": 1}, now=0) == []
 
 
-def test_a_pod_is_released_only_after_it_was_idle_for_a_while() -> None:
+def test_after_a_short_job_a_pod_is_released_only_when_it_was_idle_for_a_while() -> None:
     ranking = Ranking(2, 5)
     pods = {"a": BUSY}
     assert ranking.changes(pods, {}, now=10) == []
     assert ranking.changes(pods, {}, now=11.9) == []
     assert kinds(ranking.changes(pods, {}, now=12)) == [("release", "a")]
+
+
+def test_after_a_long_job_a_pod_is_released_at_once() -> None:
+    ranking = Ranking(2, 5)
+    pods = {"a": dict(BUSY)}
+    ranking.changes(pods, {"a": 1}, now=10)
+    (change,) = ranking.changes(pods, {"a": 1}, now=15)
+    assert (change.kind, change.marks) == (Kind.RANK, {COST: "150"})
+    pods["a"] = apply(pods["a"], change.marks)
+    assert ranking.changes(pods, {"a": 1}, now=16) == []
+    assert kinds(ranking.changes(pods, {}, now=16.5)) == [("release", "a")]
+
+
+def test_a_new_scaler_believes_the_mark_of_a_long_job() -> None:
+    pods = {"a": apply({}, marks(1, long=True))}
+    assert Ranking(2, 5).changes(pods, {"a": 1}, now=0) == []
+    assert kinds(Ranking(2, 5).changes(pods, {}, now=0)) == [("release", "a")]
+
+
+def test_what_lingers_goes_before_whoever_is_busy_for_long() -> None:
+    assert int(marks(1)[COST] or 0) < int(marks(1, long=True)[COST] or 0) < int(marks(2)[COST] or 0)
 
 
 def test_a_short_job_starts_the_wait_for_the_release_anew() -> None:
@@ -57,7 +78,8 @@ def test_a_busy_pod_is_ranked_again_but_not_at_every_look() -> None:
     ranking.patched(change, now=0)
     pods["a"] = apply(pods["a"], change.marks)
     assert ranking.changes(pods, {"a": 3}, now=4.9) == []
-    assert kinds(ranking.changes(pods, {"a": 3}, now=5)) == [("rank", "a")]
+    (change,) = ranking.changes(pods, {"a": 3}, now=5)
+    assert (change.kind, change.marks) == (Kind.RANK, {COST: "350"})
 
 
 def test_protection_comes_first_then_release_then_rank_and_more_jobs_before_fewer() -> None:
@@ -82,13 +104,13 @@ def test_what_a_person_took_away_is_put_back() -> None:
 
 @given(st.dictionaries(names, carried), st.dictionaries(names, st.integers(0, 9)))
 def test_after_all_patches_every_pod_says_what_its_worker_does(pods: Pods, jobs: dict[str, int]) -> None:
-    ranking = Ranking(0, 0)
+    ranking = Ranking(0, 1)
     for change in ranking.changes(pods, jobs, now=1):
         pods[change.pod] = apply(pods[change.pod], change.marks)
         ranking.patched(change, now=1)
     for pod, after in pods.items():
-        assert after == apply({}, marks(jobs.get(pod, 0)))
-    assert ranking.changes(pods, jobs, now=2) == []
+        assert after in [apply({}, marks(jobs.get(pod, 0), long=long)) for long in (False, True)]
+    assert ranking.changes(pods, jobs, now=1) == []
 
 
 looks = st.lists(st.tuples(st.dictionaries(names, st.integers(0, 3)), st.floats(0.1, 3)), max_size=20)

@@ -98,7 +98,7 @@ def _one_busy(release: Release) -> tuple[str, float]:
 
 def _live(release: Release) -> list[Job]:
     """The jobs that the pool runs."""
-    query = {"state": "running", "queue": POOL, "limit": 50}
+    query: dict[str, str | int] = {"state": "running", "queue": POOL, "limit": 50}
     return list(release.platform.client.get("/v1/jobs", params=query).json()["jobs"])
 
 

@@ -64,34 +64,36 @@ def cluster(pytestconfig: pytest.Config, figures: Figures) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def installed(cluster: Cluster, images: Images) -> Iterator[Release]:
-    """The chart with no values but the images' names, and a first job through it."""
+def helm(cluster: Cluster) -> Iterator[Helm]:
+    """A release that goes at the end, and not before a failed install was looked at."""
     helm = Helm(cluster.namespace)
+    yield helm
+    if not os.environ.get("WINDROW_E2E_KEEP"):
+        helm.uninstall()
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: Cluster, helm: Helm, images: Images) -> Iterator[Release]:
+    """The chart with no values but the images' names, and a first job through it."""
     began = now()
-    platform = None
-    try:
-        helm.install(*names(images))
-        url = open_door(cluster, helm.release)
-        key = eventually("the first key", 120, lambda: cluster.secret(f"{helm.release}-api-key", "api-key"))
-        platform = Platform(url, key)
-        first_answer(platform, READY_SECONDS)
-        answered = now() - began
-        job = _first_job(platform)
-        yield Release(
-            cluster=cluster,
-            helm=helm,
-            images=images,
-            platform=platform,
-            consumers=f"{cluster.namespace}-shop",
-            first_answer=answered,
-            first_finished=now() - began,
-            first_job=job,
-        )
-    finally:
-        if platform is not None:
-            platform.close()
-        if not os.environ.get("WINDROW_E2E_KEEP"):
-            helm.uninstall()
+    helm.install(*names(images))
+    url = open_door(cluster, helm.release)
+    key = eventually("the first key", 120, lambda: cluster.secret(f"{helm.release}-api-key", "api-key"))
+    platform = Platform(url, key)
+    first_answer(platform, READY_SECONDS)
+    answered = now() - began
+    job = _first_job(platform)
+    yield Release(
+        cluster=cluster,
+        helm=helm,
+        images=images,
+        platform=platform,
+        consumers=f"{cluster.namespace}-shop",
+        first_answer=answered,
+        first_finished=now() - began,
+        first_job=job,
+    )
+    platform.close()
 
 
 @pytest.fixture(scope="session")

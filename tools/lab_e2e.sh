@@ -37,8 +37,10 @@ packages() {
 
 images() {
   local name
-  quietly images make --no-print-directory e2e-images TAG=$TAG BUILD=tools/lab_build.sh
-  for name in windrow:$TAG{,-next} windrow-tools:$TAG windrow-e2e:$TAG{,-next}; do "$LAB" image load "$name"; done
+  quietly images make --no-print-directory e2e-images TAG=$TAG BUILD=tools/lab_build.sh || return
+  for name in windrow:$TAG{,-next} windrow-tools:$TAG windrow-e2e:$TAG{,-next}; do
+    "$LAB" image load "$name" || return
+  done
 }
 
 owned=

@@ -26,8 +26,14 @@ class Helm:
         self._program = find_helm()
 
     def install(self, *arguments: str) -> str:
-        """Install the chart; returns without waiting unless told to."""
+        """Install the chart; returns without waiting."""
         return self._run("install", self.release, str(CHART), *arguments)
+
+    def install_and_wait(self, *arguments: str) -> str:
+        """Install the chart; returns when helm takes it for ready."""
+        return self._run(
+            "install", self.release, str(CHART), "--wait", "--timeout", "240s", *arguments, seconds=260
+        )
 
     def upgrade(self, *arguments: str) -> str:
         """Upgrade the release."""

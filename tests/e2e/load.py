@@ -16,13 +16,21 @@ class Load(threading.Thread):
     """A context manager: a few jobs a second on one queue until it is left."""
 
     def __init__(
-        self, platform: Platform, *, queue: str, per_second: float = 3.0, patient: bool = False
+        self,
+        platform: Platform,
+        *,
+        queue: str,
+        per_second: float = 3.0,
+        seconds: float = 2.0,
+        patient: bool = False,
     ) -> None:
         super().__init__(name="load", daemon=True)
         self.tag = f"load-{uuid4().hex[:8]}"
         self._platform = platform
         self._queue = queue
         self._pause = 1 / per_second
+        #: How long each third job runs; the others are over at once.
+        self._seconds = seconds
         #: Say each refused request again, with its key, as a caller would that must not lose it.
         self._patient = patient
         self._stopping = threading.Event()
@@ -55,7 +63,9 @@ class Load(threading.Thread):
 
     def _request(self, number: int) -> None:
         task, given = (
-            ("project.sleep", {"seconds": 2}) if number % 3 == 0 else ("project.add", {"x": number, "y": 1})
+            ("project.sleep", {"seconds": self._seconds})
+            if number % 3 == 0
+            else ("project.add", {"x": number, "y": 1})
         )
         body: dict[str, object] = {"task": task, "input": given, "queue": self._queue, "tags": [self.tag]}
         headers = {"Idempotency-Key": uuid4().hex}

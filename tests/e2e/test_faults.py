@@ -26,9 +26,10 @@ def test_every_accepted_job_ends_although_a_part_is_deleted_by_force(
     platform, cluster, chance = release.platform, release.cluster, random.Random(component)
     case = f"force delete of {component} under load"
     pool = "burst" if component == "worker" else ""
-    with Load(platform, queue="burst", patient=True) as load:
-        load.goes_on()
-        for _ in range(2 if component == "worker" else 1):
+    with Load(platform, queue="burst", per_second=5, seconds=6, patient=True) as load:
+        # Enough that every worker has some of it in its hands.
+        load.goes_on(40)
+        for _ in range(3 if component == "worker" else 1):
             pods = eventually("a pod to delete", 60, lambda: cluster.pods(component, pool))
             cluster.delete([chance.choice(pods)])
             deleted = now()
@@ -38,9 +39,12 @@ def test_every_accepted_job_ends_although_a_part_is_deleted_by_force(
     jobs = platform.ended(load.tag, len(load.accepted), 180)
     figures.add(case, "jobs accepted, all ended", len(load.accepted))
     figures.add(case, "answers other than 202", dict(Counter(load.refused)) or "none")
-    figures.add(case, "jobs that ran again", sum(job["attempt"] > 1 for job in jobs))
+    again = sum(job["attempt"] > 1 for job in jobs)
+    figures.add(case, "jobs that ran again", again)
     # Said again with the same key: more jobs than promises would be doubles.
     assert not losses(platform, jobs, load.accepted)
+    if component == "worker":
+        assert again, "no worker had a job when it went: this shows nothing"
     if component == "postgresql":
         assert set(load.refused) <= {"503"}
     elif component != "api":

@@ -20,7 +20,7 @@ BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else ec
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help setup up down check format test $(SUITES) chart crash e2e bench image sbom clean
+.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart crash bench image sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ test: $(READY) ## check, then the suites: unit, integration, contract, conforman
 	$(MAKE) --no-print-directory -j$(LANES) $(if $(CI),-Otarget) $(SUITES) && \
 	echo "make test: green in $$((SECONDS - start)) s"
 
-$(SUITES) e2e: $(READY)
+$(SUITES): $(READY)
 	@echo '== $@'
 	@# A folder of its own: another pytest would close the usual one to the account that PostgreSQL runs under.
 	@folder=$$(mktemp -d) status=0; \
@@ -71,7 +71,21 @@ conformance: ## A Celery project, unchanged, beside stock Celery
 promises: ## What the README promises, on real processes: poison, outages, cancels, drains
 chart-test: ## The Helm chart: lint, schemas, guards, contracts; builds Helm and its like once, from Go modules
 faults: ## Processes killed and stores taken away
-e2e: ## A real cluster
+
+# Each case once, never again: a job lost in one of two runs is a lost job.
+e2e: $(READY) ## The chart on the cluster of KUBECONFIG: six cases; its nodes need the images of `make e2e-images`
+	@echo '== $@'
+	@$(BIN)/pytest tests/e2e -m 'not full' $(ARGS)
+
+e2e-full: $(READY) ## All cases, at length; ARGS=--report writes docs/e2e-report.md
+	@echo '== $@'
+	@$(BIN)/pytest tests/e2e $(ARGS)
+
+e2e-images: image ## The images of `make e2e`: `make image`, and what the tests put on top of it
+	@$(BIN)/python -m tests.e2e.build $(IMAGE):$(TAG) $(BUILD)
+
+e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is taken down again
+	@tools/lab_e2e.sh $(ARGS)
 
 chart: $(READY) ## Write the chart's values.schema.json and README.md anew from its values
 	@$(BIN)/python -m tools.go_tools helm-values-schema-json helm-docs >/dev/null

@@ -66,7 +66,6 @@ def test_the_values_name_what_the_stores_make() -> None:
     assert broker["spec"]["TLS"]["secret"]["secretName"] == certificate["spec"]["secretName"]
 
 
-@pytest.mark.skipif(not CHART.exists(), reason="the chart is not there")
 def test_the_values_and_the_consumer_fit_the_chart() -> None:
     chart = yaml.safe_load((CHART / "values.yaml").read_text())
     _fits(yaml.safe_load(VALUES.read_text()), chart, "")

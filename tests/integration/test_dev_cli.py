@@ -161,3 +161,11 @@ def test_migrate_tries_for_as_long_as_it_was_told() -> None:
     ran = run("migrate", "--wait", "1", WINDROW_DATABASE_URL="postgresql://windrow@127.0.0.1:1/windrow")
     assert ran.returncode == 1
     assert "refused" in ran.stderr
+
+
+@pytest.mark.parametrize("words", [("api",), ("worker",), ("exporter",), ("keys", "list")])
+def test_a_variable_that_is_missing_is_named(words: tuple[str, ...]) -> None:
+    ran = run(*words)
+    assert ran.returncode == 2
+    assert "WINDROW_DATABASE_URL: is not set" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -54,6 +54,25 @@ def test_a_worker_shows_life_whatever_is_away(doors: Doors, tmp_path: Path, away
     worker.kill()
 
 
+def test_a_worker_that_looks_for_its_broker_ends_when_told_to(doors: Doors, tmp_path: Path) -> None:
+    path = tmp_path / "heartbeat"
+    env = {
+        "WINDROW_HEARTBEAT_FILE": str(path),
+        "WINDROW_HEARTBEAT_SECONDS": "0.2",
+        "WINDROW_CONCURRENCY": "1",
+    }
+    worker = doors.start(
+        "worker",
+        env={**env, "WINDROW_REDIS_URL": AWAY["WINDROW_REDIS_URL"], "WINDROW_DRAIN_SECONDS": "330"},
+        ready="",
+    )
+    beats(path, 2)
+    os.kill(worker.pid, signal.SIGTERM)
+    # Far below its drain, which is for jobs that run.
+    assert worker.wait(60)
+    assert worker.returncode == 0
+
+
 def test_beat_shows_life_without_ledger_and_broker_and_dead_once_it_is_frozen(
     doors: Doors, tmp_path: Path
 ) -> None:

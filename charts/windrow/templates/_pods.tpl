@@ -112,12 +112,13 @@ securityContext:
     {{- toYaml $root.Values.migrate.resources | nindent 4 }}
   volumeMounts:
     {{- include "windrow.volumeMounts" $root | nindent 4 }}
+    {{- include "windrow.awaitedSecretMount" $root | nindent 4 }}
 {{- end }}
 
 {{- define "windrow.volumes" -}}
 - name: tmp
   emptyDir: {}
-{{- include "windrow.awaitedSecrets" . }}
+{{- include "windrow.awaitedSecret" . }}
 {{- with .Values.ledger.caSecret }}
 - name: ledger-ca
   secret:
@@ -133,24 +134,23 @@ securityContext:
 {{- end }}
 
 {{/*
-Mounted nowhere: a pod whose volume is missing is tried again within a second, one whose variable is missing only after
-ten. At a first install the Secrets come a moment after the pods.
+The ledger's Secret as a file that nobody reads: a pod is tried again within a second while a volume is missing, and only
+after ten while a variable is. At a first install the Secrets come a moment after the pods.
 */}}
-{{- define "windrow.awaitedSecrets" -}}
-{{- if not (and .Values.ledger.existingSecret .Values.broker.existingSecret) }}
-- name: awaited-secrets
-  projected:
-    sources:
-      {{- if not .Values.ledger.existingSecret }}
-      - secret:
-          name: {{ include "windrow.ledgerSecret" . }}
-          items: [{key: database-url, path: ledger}]
-      {{- end }}
-      {{- if not .Values.broker.existingSecret }}
-      - secret:
-          name: {{ include "windrow.brokerSecret" . }}
-          items: [{key: redis-url, path: broker}]
-      {{- end }}
+{{- define "windrow.awaitedSecret" -}}
+{{- if not .Values.ledger.existingSecret }}
+- name: awaited-secret
+  secret:
+    secretName: {{ include "windrow.ledgerSecret" . }}
+    items: [{key: database-url, path: database-url}]
+{{- end }}
+{{- end }}
+
+{{- define "windrow.awaitedSecretMount" -}}
+{{- if not .Values.ledger.existingSecret }}
+- name: awaited-secret
+  mountPath: /etc/windrow/awaited
+  readOnly: true
 {{- end }}
 {{- end }}
 

@@ -19,7 +19,7 @@ def guard(job: NewJob, wish: JobRequest, caller: str, key: str | None, seconds: 
     unique = wish.unique
     return Guarded(
         job,
-        idempotency=None if key is None else Guard(_idempotency_name(caller, key), seconds),
+        idempotency=None if key is None else Guard(idempotency_name(caller, key), seconds),
         hash=None if key is None else _digest(wish),
         unique=None if unique is None else Guard(f"unique:{wish.task}:{unique.key}", unique.ttl),
         existing=unique is not None and unique.on_conflict == "existing",
@@ -36,7 +36,8 @@ def judged(verdict: Verdict, task: str) -> Receipt:
     return Receipt(id=verdict.id, state=verdict.state.shown, task=task, queue=verdict.queue)
 
 
-def _idempotency_name(caller: str, key: str) -> str:
+def idempotency_name(caller: str, key: str) -> str:
+    """The name of a caller's Idempotency-Key; raises the 422 problem for what is no key."""
     if not key or len(key) > MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
         fix = f"Send 1 to {MAX_KEY_CHARS} visible ASCII characters, e.g. a UUID"
         raise invalid([Flaw("Idempotency-Key:", "This is no key that can be kept", fix)])

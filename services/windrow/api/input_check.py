@@ -23,6 +23,8 @@ class InputCheck:
         document = json.loads(schema)
         self._names: list[str] = list(document.get("properties", {})) if isinstance(document, dict) else []
         self._closed = isinstance(document, dict) and document.get("additionalProperties") is False
+        #: Parameters that are integers and nothing else.
+        self._integers = [name for name in self._names if _is_integer(document["properties"][name])]
         try:
             self._validator = jsonschema_rs.validator_for(document)
         except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
@@ -42,6 +44,20 @@ class InputCheck:
         places = {name: index for index, name in enumerate(bound)}
         return self._explain({**kwargs, **bound}, places, single)
 
+    def exact(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """A checked input with `1.0` as `1` where the task wants an integer: JSON Schema takes both, `range` one."""
+        wrong = [name for name in self._integers if _is_whole(kwargs.get(name))]
+        if wrong:
+            kwargs = {**kwargs, **{name: int(kwargs[name]) for name in wrong}}
+        if any(map(_is_whole, args)):
+            named = zip(args, [*self._names, *[""] * len(args)], strict=False)
+            args = [
+                int(value) if name in self._integers and _is_whole(value) else value for value, name in named
+            ]
+        return args, kwargs
+
     def _explain(self, values: Mapping[str, Any], places: Mapping[str, int], single: bool) -> list[Flaw]:
         found = []
         for error in islice(self._validator.iter_errors(values), MAX_FLAWS):
@@ -52,3 +68,11 @@ class InputCheck:
                 Flaw(pointer(["input", *path]), cut(error.message), "GET /v1/tasks shows the task's schema")
             )
         return found
+
+
+def _is_integer(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == "integer"
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is float and value.is_integer()

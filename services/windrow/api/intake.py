@@ -50,6 +50,7 @@ class Intake:
             flaws = entry.check.flaws(args, kwargs, single)
             if flaws:
                 raise invalid(flaws)
+            args, kwargs = entry.check.exact(args, kwargs)
         try:
             text = encode(list(args), dict(kwargs))
         except PydanticSerializationError as exc:

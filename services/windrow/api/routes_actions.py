@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel
 
 from windrow.api import problems
 from windrow.api.auth import needs
-from windrow.api.callers import JOBS_WRITE
+from windrow.api.callers import JOBS_WRITE, Caller
 from windrow.api.documented import refusals
+from windrow.api.guarding import idempotency_name
 from windrow.api.outbox import RELAY
 from windrow.api.reading import check_id, missing
 from windrow.api.services import Services, services_of
 from windrow.api.views import Receipt, answer
 from windrow.broker.message import Message
-from windrow.core.ids import new_id
+from windrow.core.ids import new_id, repeatable_id
 from windrow.core.states import State
 from windrow.store import control
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(needs(JOBS_WRITE))])
 
 Parts = Annotated[Services, Depends(services_of)]
+_ONCE = "The same key again for the same job: the same copy again, as long as that is kept."
 REFUSALS = refusals(problems.NOT_FOUND, problems.CONFLICT, problems.GONE, problems.INVALID)
 
 
@@ -72,10 +74,18 @@ async def retry(job_id: str, services: Parts) -> Response:
 
 
 @router.post("/{job_id}:replay", status_code=problems.ACCEPTED, response_model=Receipt, responses=REFUSALS)
-async def replay(job_id: str, services: Parts) -> Response:
+async def replay(
+    job_id: str,
+    services: Parts,
+    caller: Annotated[Caller, Depends(needs(JOBS_WRITE))],
+    idempotency_key: Annotated[str | None, Header(description=_ONCE)] = None,
+) -> Response:
     """Run a copy of a finished job: a new job that points at the old one."""
     check_id(job_id)
-    done = await services.ledger.run(control.replay, job_id, new_id(), False)
+    copy = new_id()
+    if idempotency_key is not None:
+        copy = repeatable_id("replay", job_id, idempotency_name(caller.id, idempotency_key))
+    done = await services.ledger.run(control.replay, job_id, copy, False)
     if done is None:
         raise missing(services, job_id)
     if isinstance(done, State):

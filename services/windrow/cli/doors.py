@@ -35,7 +35,16 @@ class Door:
             missing = "" if self.module.startswith(error.name) else f": the package {error.name!r} is missing"
             print(f"windrow: `windrow {self.name}` is not in this installation{missing}", file=sys.stderr)
             return 2
-        return main(argv)
+        try:
+            return main(argv)
+        except ValueError as error:
+            from windrow.cli.settings_error import settings_error
+
+            said = settings_error(error)
+            if said is None:
+                raise
+            print(f"windrow {self.name}: {said}", file=sys.stderr)
+            return 2
 
 
 DOORS = (

@@ -145,7 +145,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("id")
         command.set_defaults(run=_act, action=name)
 
-    listing = commands.add_parser("list", parents=[shared], help="the newest jobs")
+    listing = commands.add_parser(
+        "list",
+        parents=[shared],
+        help="jobs, the highest id first: ids that the API made are in the order of time",
+    )
     for name in ("state", "task", "queue", "tag"):
         listing.add_argument(f"--{name}")
     listing.add_argument("--limit", type=int, default=20)

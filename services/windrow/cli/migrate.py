@@ -11,11 +11,8 @@ import time
 from collections.abc import Callable
 
 import psycopg
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from windrow.apps import find_app
-from windrow.store.app_tables import create_app_tables
-from windrow.store.migrate import head, is_current, migrate
+from windrow.store.schema import head, is_current
 
 #: Longest pause between two tries.
 PAUSE_SECONDS = 2.0
@@ -30,8 +27,8 @@ def main(argv: list[str]) -> int:
         return _complain("WINDROW_DATABASE_URL is not set (postgresql://user:password@host:port/database)", 2)
     try:
         revision = _patiently(options.wait, lambda: _check(url) if options.check else _migrate(url))
-    except (SQLAlchemyError, psycopg.Error, LookupError) as error:
-        return _complain(getattr(error, "orig", None) or error)
+    except (psycopg.Error, LookupError) as error:
+        return _complain(error)
     if revision is None:
         return _complain("the schema is older than this release: run `windrow migrate` of this release")
     print(
@@ -41,12 +38,22 @@ def main(argv: list[str]) -> int:
 
 
 def _migrate(url: str) -> str:
+    # Not for those that only check, in every pod that starts: this takes longer to import than to run.
+    from sqlalchemy.exc import DBAPIError
+
+    from windrow.apps import find_app
+    from windrow.store.app_tables import create_app_tables
+    from windrow.store.migrate import migrate
+
     # First, for the ledger's revision is what everybody else waits for.
     for name in os.environ.get("WINDROW_APPS", "parse").split(","):
         tables = find_app(name.strip()).migrations if name.strip() else None
         if tables:
             create_app_tables(url, tables)
-    return migrate(url)
+    try:
+        return migrate(url)
+    except DBAPIError as error:
+        raise error.orig or error from error
 
 
 def _check(url: str) -> str | None:
@@ -61,7 +68,7 @@ def _patiently(seconds: float, call: Callable[[], str | None]) -> str | None:
             answer = call()
             if answer is not None or time.monotonic() >= deadline:
                 return answer
-        except (OperationalError, psycopg.OperationalError):
+        except psycopg.OperationalError:
             if time.monotonic() >= deadline:
                 raise
         time.sleep(min(random.uniform(0.2, 1) * PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))

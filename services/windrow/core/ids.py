@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from uuid_utils import uuid7
 
 MAX_ID_CHARS = 155
+#: Any constant of our own.
+_REPEATABLE = UUID("6f9a8d7c-3b52-4f5e-9c41-77696e64726f")
 _OWN_ID = re.compile(r"[A-Za-z0-9._~:@-]{1,155}")
 
 
 def new_id() -> str:
     """A fresh UUIDv7 as text; sorts by the millisecond it was made in."""
     return str(uuid7())
+
+
+def repeatable_id(*names: str) -> str:
+    """The same id (RFC 9562, version 5) for the same names: who asks twice means one job."""
+    return str(uuid5(_REPEATABLE, json.dumps(names)))
 
 
 def is_valid_id(text: str) -> bool:

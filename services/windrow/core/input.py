@@ -30,7 +30,23 @@ QUEUE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=PRINTABLE)]
-QueueName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=QUEUE_NAME)]
+#: Redis keys of stock Celery workers that may share the database.
+RESERVED_QUEUES = frozenset({"unacked", "unacked_index", "unacked_mutex"})
+
+
+def _unreserved(name: str) -> str:
+    if name in RESERVED_QUEUES:
+        raise PydanticCustomError(
+            "queue_reserved", "Celery itself keeps messages under this name; take another"
+        )
+    return name
+
+
+QueueName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100, pattern=QUEUE_NAME),
+    AfterValidator(_unreserved),
+]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PRINTABLE)]
 Priority = Annotated[int, Field(ge=0, le=9)]
 

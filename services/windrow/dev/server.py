@@ -19,6 +19,8 @@ from windrow.dev.ports import free_port
 POLL_SECONDS = 0.01
 #: Another program may take a free port between our look and the server's bind.
 PORT_TRIES = 5
+#: Between two looks at whether the rest of a killed server has ended.
+LEAVING_SECONDS = 0.2
 TAIL_LINES = 15
 
 
@@ -158,6 +160,11 @@ class Server(ABC):
                     said = text.read()
                 if "already in use" in said or "Address in use" in said:
                     return False
+                left = deadline - time.monotonic()
+                if "still in use" in said and left > LEAVING_SECONDS:
+                    # The children of one that was killed are on their way out.
+                    time.sleep(LEAVING_SECONDS)
+                    return self._run(port, left - LEAVING_SECONDS)
                 raise ServerFailed(f"{self.name} ended at its start.\n{self.tail()}")
             if self._answers(port):
                 return True

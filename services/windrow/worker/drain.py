@@ -20,6 +20,8 @@ logger = get_logger(__name__)
 POOL_END_SECONDS = 5.0
 #: Seconds that a blocked event loop (solo) gets beyond the drain before the process ends itself.
 BLOCKED_SECONDS = 10.0
+#: Seconds without a turn of the loop after which a worker that holds nothing ends at once: it waits for a broker.
+IDLE_SECONDS = 5.0
 
 
 class Drain:
@@ -29,6 +31,7 @@ class Drain:
         self._hold = hold
         self._seconds = seconds
         self._deadline: float | None = None
+        self._ticked = 0.0
         self._released = False
         self._finished = False
 
@@ -40,6 +43,7 @@ class Drain:
 
     def tick(self) -> None:
         """Called ten times a second by the event loop."""
+        self._ticked = time.monotonic()
         if self._deadline is None:
             return
         hold = self._hold
@@ -65,11 +69,23 @@ class Drain:
         if self._deadline is None:
             self._deadline = time.monotonic() + self._seconds
             _end_after(self._seconds + BLOCKED_SECONDS, "the event loop is blocked")
+            threading.Thread(target=self._watch, name="windrow-drain", daemon=True).start()
             self._hold.mailbox.wake()
 
     def _on_quit(self, *_: Any) -> None:
         self._deadline = time.monotonic()
         self._hold.mailbox.wake()
+
+    def _watch(self) -> None:
+        """End a worker that holds nothing and whose loop does not turn: Celery still looks for its broker."""
+        began = time.monotonic()
+        while not self._finished:
+            time.sleep(IDLE_SECONDS / 5)
+            silent = time.monotonic() - max(self._ticked, began)
+            if silent >= IDLE_SECONDS and not self._hold.desk.entries and self._hold.ledger.is_idle():
+                _end_after(POOL_END_SECONDS, "there is no broker to say goodbye to")
+                self._hold.stop()
+                os._exit(os.EX_OK)
 
     def _release(self) -> None:
         """Nobody may run a job that was given back: its child is dead before the ledger hears of it."""

@@ -11,6 +11,7 @@ from celery.utils.nodenames import host_format
 
 from windrow.broker.keys import SEP
 from windrow.broker.transport import register as register_transports
+from windrow.core.input import RESERVED_QUEUES
 from windrow.worker import app
 from windrow.worker.check import check
 from windrow.worker.settings import WorkerSettings
@@ -62,6 +63,8 @@ def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = 
 def refuse_separators(queues: list[str]) -> None:
     """A queue's priority lists are `name:step`. Raises ImproperlyConfigured."""
     for name in queues:
+        if name in RESERVED_QUEUES:
+            raise ImproperlyConfigured(f"Celery itself keeps messages under {name!r}: take another name.")
         if SEP in name:
             raise ImproperlyConfigured(
                 f"Queue {name!r} has a {SEP!r} in its name, which parts a queue from its steps."

@@ -115,6 +115,21 @@ def test_a_replay_is_a_new_job_that_points_at_the_old_one(api: RunningApi, hands
     assert json.loads(stored[1])["retry"]["cap"] == 60
 
 
+def test_a_replay_with_a_key_makes_one_copy_however_often_it_is_asked_for(
+    api: RunningApi, hands: Hands
+) -> None:
+    job_id = api.submit()
+    hands.run(job_id)
+    hands.succeed(job_id)
+    path = f"/v1/jobs/{job_id}:replay"
+    first, second, other = (
+        api.client.post(path, headers={"Idempotency-Key": key}) for key in ("once", "once", "twice")
+    )
+    assert first.status_code == second.status_code == other.status_code == 202
+    assert first.json()["id"] == second.json()["id"] != other.json()["id"]
+    assert api.client.post(path, headers={"Idempotency-Key": ""}).status_code == 422
+
+
 def test_a_paused_queue_gives_its_messages_back(api: RunningApi, listener: Any) -> None:
     job_id = api.submit(queue="slow")
     with redis.Redis.from_url(api.settings.redis_url.get_secret_value()) as client:

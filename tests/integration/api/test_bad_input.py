@@ -51,6 +51,7 @@ def test_what_is_not_json_is_400(api: RunningApi, body: bytes) -> None:
         ({"task": "math.any", "priority": 10}, "/priority"),
         ({"task": "math.any", "priority": -1}, "/priority"),
         ({"task": "math.any", "prioritty": 1}, "/prioritty"),
+        ({"task": "math.any", "queue": "unacked"}, "/queue"),
         ({"task": "math.any", "run_at": "2030-01-01T00:00:00"}, "/run_at"),
         ({"task": "math.any", "run_at": "0001-01-01T00:00:00Z"}, "/run_at"),
         ({"task": "math.any", "run_at": "9999-12-31T23:59:59-14:00"}, "/run_at"),

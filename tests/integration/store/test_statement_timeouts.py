@@ -16,6 +16,7 @@ from windrow.store import migrate
 from windrow.store.async_ledger import AsyncLedger
 from windrow.store.ledger import Ledger
 from windrow.store.op import Op, Query, single
+from windrow.store.schema import head
 
 
 @single
@@ -97,5 +98,5 @@ def test_a_migration_is_bound_by_no_limit(databases: Databases) -> None:
             time.sleep(0.02)
         holder.rollback()
         migration.join(30)
-    assert reached == [migrate.head()]
+    assert reached == [head()]
     databases.drop(url)

@@ -18,8 +18,9 @@ from windrow.store.claim import Start, claim, give_back, start
 from windrow.store.control import cancel
 from windrow.store.finish import finish, finish_plain
 from windrow.store.ledger import Ledger
-from windrow.store.migrate import head, migrate
+from windrow.store.migrate import migrate
 from windrow.store.op import Query
+from windrow.store.schema import head
 from windrow.store.workers import WorkerRow, end, register, renew
 from windrow.worker.batch import run_split
 

@@ -53,3 +53,12 @@ def test_a_schema_that_is_none_refuses_nothing(schema: str) -> None:
 
 def test_a_long_value_is_not_repeated_to_its_sender() -> None:
     assert all(len(flaw.message) < 400 for flaw in CHECK.flaws([], {"x": "long " * 100_000}))
+
+
+def test_a_whole_number_with_a_point_is_an_integer_where_the_task_wants_one() -> None:
+    args, kwargs = CHECK.exact([], {"x": 2.0, "y": [1.0]})
+    assert (args, kwargs["y"]) == ([], [1.0])
+    assert type(kwargs["x"]) is int
+    args, kwargs = CHECK.exact([2.0, 3.0, float("inf")], {})
+    assert [type(value) for value in args] == [int, float, float]
+    assert CHECK.exact([True], {"x": 2}) == ([True], {"x": 2})

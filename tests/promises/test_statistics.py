@@ -83,6 +83,21 @@ def ledger(world: World) -> Totals:
     return found
 
 
+def kill_busy(world: World, fleet: Fleet) -> bool:
+    """Kill a worker in the middle of a job; False when none runs one that will last a little."""
+    pids = world.rows(
+        """
+        SELECT w.pid FROM windrow.jobs j JOIN windrow.workers w ON w.id = j.worker
+        WHERE j.state = 'running' AND j.task = 'nap' AND j.started_at > clock_timestamp() - interval '0.2 seconds'
+        """
+    )
+    for worker in fleet.workers:
+        if {"pid": worker.pid} in pids:
+            worker.kill()
+            return True
+    return False
+
+
 def test_totals_are_the_ledgers_to_the_job_however_often_anybody_is_killed(world: World) -> None:
     chance = random.Random(7)
     beats = [world.beat(fold_seconds="0.05", fold_batch="7"), world.beat(fold_seconds="0.05", fold_batch="7")]
@@ -98,12 +113,12 @@ def test_totals_are_the_ledgers_to_the_job_however_often_anybody_is_killed(world
 
     for number in range(KILLS):
         ids += world.submit("flaky", 0.4, count=25, **retry)
-        ids += world.submit("nap", 0.1, count=10)
+        ids += world.submit("nap", 0.5, count=6)
         ids += world.submit("echo", number, count=5, expires_in=-1.0)
         world.cancel(world.submit("echo", number, count=5, send=False, delay=3600.0))
         who = ("worker", "beat", "worker", "exporter", "beat")[number % 5]
         if who == "worker":
-            chance.choice(fleet.workers).kill()
+            world.until(lambda: kill_busy(world, fleet))
             fleet.tend()
         elif who == "beat":
             at = chance.randrange(2)

@@ -89,7 +89,7 @@ e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is tak
 
 chart: $(READY) ## Write the chart's values.schema.json and README.md anew from its values
 	@$(BIN)/python -m tools.go_tools helm-values-schema-json helm-docs >/dev/null
-	@cd charts/windrow && "$$($(CURDIR)/$(BIN)/python -m tools.go_tools helm-values-schema-json)"
+	@program="$$($(BIN)/python -m tools.go_tools helm-values-schema-json)"; cd charts/windrow && "$$program"
 	@"$$($(BIN)/python -m tools.go_tools helm-docs)" --chart-search-root charts/windrow
 
 crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded instants; writes build/crash.json

@@ -5,6 +5,7 @@
 {{- include "windrow.guards.connections" . -}}
 {{- include "windrow.guards.stores" . -}}
 {{- include "windrow.guards.cluster" . -}}
+{{- include "windrow.guards.rules" . -}}
 {{- if .Values.production -}}
 {{- include "windrow.guards.production" . -}}
 {{- end -}}
@@ -116,6 +117,24 @@
 {{- end -}}
 {{- if and .Values.monitoring.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
 {{- fail "monitoring.enabled: this cluster has no Prometheus operator (monitoring.coreos.com/v1). Install it first, or set monitoring.enabled to false; a render without a cluster wants `--api-versions monitoring.coreos.com/v1`." -}}
+{{- end -}}
+{{- if and .Values.monitoring.prometheusRule.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
+{{- fail "monitoring.prometheusRule.enabled: this cluster has no Prometheus operator (monitoring.coreos.com/v1). Install it first, or set monitoring.rulesConfigMap.enabled instead; a render without a cluster wants `--api-versions monitoring.coreos.com/v1`." -}}
+{{- end -}}
+{{- end }}
+
+{{- define "windrow.guards.rules" -}}
+{{- range $name, $rule := omit .Values.monitoring.rules "labels" -}}
+{{- if kindIs "map" $rule -}}
+{{- range $part := list $rule $rule.fast $rule.slow -}}
+{{- range $key := list "for" "window" "short" "long" -}}
+{{- $value := get ($part | default dict) $key | toString -}}
+{{- if not (regexMatch "^(|[0-9]+[smhd])$" $value) -}}
+{{- fail (printf "monitoring.rules.%s: %s is %q, which is no time for Prometheus. Write a number and s, m, h or d, such as 5m." $name $key $value) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 

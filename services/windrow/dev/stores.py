@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
@@ -21,10 +22,15 @@ class Stores:
         self._postgres = PostgresServer(folder / "postgres", usual_port=settings.postgres_port, guard=guard)
         self._redis = RedisServer(folder / "redis", usual_port=settings.redis_port, guard=guard)
         own: list[Server] = []
-        if not settings.database_url:
-            own.append(self._postgres)
-        if not settings.redis_url:
-            own.append(self._redis)
+        for server, variable, url in (
+            (self._postgres, "WINDROW_DATABASE_URL", settings.database_url),
+            (self._redis, "WINDROW_REDIS_URL", settings.redis_url),
+        ):
+            if url:
+                # Said aloud: the variable may be there for another purpose.
+                say(f"{server.name}: {variable} names {_place(url)}; none is started here")
+            else:
+                own.append(server)
         self.servers = Servers(own, say)
 
     @property
@@ -36,3 +42,9 @@ class Stores:
     def redis_url(self) -> str:
         """`redis://:password@host:port/0`."""
         return self._settings.redis_url or self._redis.url
+
+
+def _place(url: str) -> str:
+    """Host, port and database of `url`; who logs in stays out of the log."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] + parts.path

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from windrow.api.subjects import Subjects, checked
+from windrow.apps import DEFAULT_APPS
 
 DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
@@ -53,7 +54,7 @@ class ApiSettings(BaseSettings):
     kubernetes_url: str = "https://kubernetes.default.svc"
     kubernetes_credentials: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     #: Apps of this API, and those of them whose routes need no key.
-    apps: Annotated[tuple[str, ...], NoDecode] = ("parse",)
+    apps: Annotated[tuple[str, ...], NoDecode] = tuple(DEFAULT_APPS.split(","))
     open_apps: Annotated[tuple[str, ...], NoDecode] = ()
 
     #: Jobs of one INSERT, and jobs that may wait for one before new ones get a 503.

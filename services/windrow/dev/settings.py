@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from windrow.apps import DEFAULT_APPS
+
 
 class UpSettings(BaseSettings):
     """Each field is read from `WINDROW_<NAME>`; the parts inherit the whole environment besides."""
@@ -30,7 +32,7 @@ class UpSettings(BaseSettings):
     redis_port: int = 6379
     postgres_port: int = 5432
     #: Apps to serve, separated by commas.
-    apps: str = "parse"
+    apps: str = DEFAULT_APPS
     #: Seconds until everything must be ready: a cold machine compiles every module first.
     up_ready_seconds: float = 90.0
     #: Seconds that the worker may use to finish what runs after Ctrl-C.

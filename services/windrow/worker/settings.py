@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from windrow.apps import DEFAULT_APPS
+
 
 class WorkerSettings(BaseSettings):
     """Read once, by `windrow.worker.main`, from WINDROW_* variables."""
@@ -20,7 +22,9 @@ class WorkerSettings(BaseSettings):
     #: Celery app to adopt, `pkg.mod:app`; empty: the apps below.
     celery_app: str = ""
     #: Built-in apps whose tasks this worker knows.
-    apps: str = "parse"
+    apps: str = DEFAULT_APPS
+    #: Queues of the apps' tasks where they are not the apps' own, `app=queue,app=queue`.
+    app_queues: str = ""
     pool: str = "default"
     queues: str = "default"
     #: Those of them that also take full Celery messages from producers without a ledger, comma separated.

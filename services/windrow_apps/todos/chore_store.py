@@ -138,7 +138,7 @@ def mark_overdue(owner: str, moment: datetime, limit: int) -> Op[int]:
     """Mark what is past its deadline and tell the owner; returns how many."""
     yield from begin(owner)
     rows = yield Sql(_MARK_OVERDUE, {"owner": owner, "now": moment, "limit": limit})
-    for row in map(row_of, rows):
+    for row in sorted(map(row_of, rows), key=lambda row: row.id):
         assert row.deadline is not None  # what has none is not past it
         yield from notify(row, "overdue", row.deadline, moment)
     return len(rows)

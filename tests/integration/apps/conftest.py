@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -16,7 +16,10 @@ from windrow.store import catalog
 from windrow.store.app_tables import create_app_tables
 from windrow.store.ledger import Ledger
 from windrow_apps.shared.database import DatabaseSettings
+from windrow_apps.shared.ops import Op, run_on
 from windrow_apps.todos.app import SPEC
+
+T = TypeVar("T")
 
 TASKS = [
     Task(f"todos.{name}", "default")
@@ -32,15 +35,18 @@ TASKS = [
 
 
 class Table:
-    """Reads and changes rows behind the app's back."""
+    """One connection behind the app's back: reads and changes rows, and runs the app's own operations."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
+        self.connection = connection
 
     def rows(self, text: str, *params: Any) -> list[dict[str, Any]]:
-        with psycopg.connect(self._url, row_factory=dict_row) as connection:
-            cursor = connection.execute(text.encode(), params)
-            return cursor.fetchall() if cursor.description else []
+        cursor = self.connection.execute(text.encode(), params)
+        return cursor.fetchall() if cursor.description else []
+
+    def run(self, op: Op[T]) -> T:
+        with self.connection.transaction():
+            return run_on(self.connection, op)
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +78,10 @@ def todos_api(
         yield running
 
 
-@pytest.fixture
-def table(todos_url: str) -> Table:
-    return Table(todos_url)
+@pytest.fixture(scope="module")
+def table(todos_url: str) -> Iterator[Table]:
+    with psycopg.connect(todos_url, autocommit=True, row_factory=dict_row) as connection:
+        yield Table(connection)
 
 
 @pytest.fixture

@@ -20,11 +20,16 @@ def owner() -> str:
     return f"owner-{next(_owners)}"
 
 
-@pytest.fixture
-def client(todos_api: RunningApi, owner: str) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module")
+def shared_client(todos_api: RunningApi) -> Iterator[httpx.Client]:
     with todos_api.client_with(None) as client:
-        client.headers["X-User"] = owner
         yield client
+
+
+@pytest.fixture
+def client(shared_client: httpx.Client, owner: str) -> httpx.Client:
+    shared_client.headers["X-User"] = owner
+    return shared_client
 
 
 def add(client: httpx.Client, title: str = "Buy milk", **fields: Any) -> dict[str, Any]:
@@ -109,15 +114,13 @@ def test_somebody_elses_todo_is_as_absent_as_one_that_never_was(
     assert client.get(path).json()["title"] == "Buy milk"
 
 
-def test_a_key_is_an_owner_of_its_own(
-    todos_env: pytest.MonkeyPatch, todos_url: str, todos_api: RunningApi
-) -> None:
+def test_a_key_is_an_owner_of_its_own(todos_url: str, todos_api: RunningApi, table: Table) -> None:
     with RunningApi(todos_url, todos_api.settings.redis_url.get_secret_value(), apps=("todos",)) as keyed:
         with keyed.client_with(None) as nobody:
             assert nobody.get("/tasks").status_code == 401
         made = keyed.client.post("/tasks", json={"title": "Mine"}, headers={"X-User": "demo"}).json()
         assert keyed.client.get(f"/tasks/{made['id']}").json() == made
-        found = Table(todos_url).rows("SELECT owner FROM todos.tasks WHERE id = %s", made["id"])
+        found = table.rows("SELECT owner FROM todos.tasks WHERE id = %s", made["id"])
         assert found[0]["owner"] == keyed.key.split("_")[1]
 
 

@@ -62,6 +62,8 @@ class ApiSettings(BaseSettings):
     #: Bytes of one job's encoded input, and of a whole batch.
     api_input_bytes: int = Field(MIB, ge=1)
     api_batch_bytes: int = Field(32 * MIB, ge=1)
+    #: Seconds that a request's body may take to arrive; a caller who is slower gets a 408.
+    api_body_seconds: float = Field(30.0, gt=0)
     #: Messages per queue and priority step in Redis; the relay holds the rest back.
     window: int = Field(2_000, ge=1)
     #: Seconds between reads of the catalog and of the paused queues.

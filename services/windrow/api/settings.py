@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from windrow.api.subjects import Subjects, checked
+from windrow.core.addresses import check_database_url, check_redis_url
 
 DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
@@ -88,6 +89,18 @@ class ApiSettings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _database(cls, value: SecretStr) -> SecretStr:
+        check_database_url(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        check_redis_url(value.get_secret_value())
         return value
 
     @field_validator("api_subjects", mode="after")

@@ -8,12 +8,14 @@ from celery import Celery
 from celery.app.utils import find_app
 
 from windrow.beat.settings import BeatSettings
+from windrow.telemetry import quiet
 
 SCHEDULER = "windrow.beat.scheduler:LedgerScheduler"
 
 
 def main(argv: list[str]) -> int:
     """Run beat until it is told to stop; `argv` are further options of `celery beat`. Returns its exit code."""
+    quiet.install()
     app = load_app(BeatSettings())
     return int(app.start(["beat", "--scheduler", SCHEDULER, "--loglevel", "INFO", *argv]) or 0)
 

@@ -7,14 +7,16 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
+
 
 class BeatSettings(BaseSettings):
     """Read once, when the scheduler starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Celery app whose beat_schedule counts, `pkg.mod:app`; empty: none.
     celery_app: str = ""
     #: What `helm upgrade` changes: the newest release's declarations count.

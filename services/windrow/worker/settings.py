@@ -9,14 +9,16 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
+
 
 class WorkerSettings(BaseSettings):
     """Read once, by `windrow.worker.main`, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Celery app to adopt, `pkg.mod:app`; empty: the apps below.
     celery_app: str = ""
     #: Built-in apps whose tasks this worker knows.

@@ -29,6 +29,9 @@ class UpSettings(BaseSettings):
     exporter_port: int = 9108
     #: First port tried for Flower.
     flower_port: int = 5555
+    #: First ports tried for the local mail server, and for the page that shows what it caught.
+    up_smtp_port: int = 1025
+    mail_port: int = 8025
     #: First ports tried for the embedded servers.
     redis_port: int = 6379
     postgres_port: int = 5432

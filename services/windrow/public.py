@@ -23,9 +23,11 @@ def caller_id(request: Request) -> str | None:
 def redis_client(url: str, timeout: float, size: int) -> Redis:
     """An asyncio client of at most `size` connections for any URL that WINDROW_REDIS_URL may be, Sentinels included.
 
-    Connects at first use. Every wait takes at most `timeout` seconds.
+    Connects at first use; `aclose` closes it. Every wait takes at most `timeout` seconds.
     """
     from windrow.broker.connect import connect_async
 
     client: Redis = connect_async(url, timeout, size)
+    # The pool was made for it alone.
+    client.auto_close_connection_pool = True
     return client

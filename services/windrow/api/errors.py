@@ -89,7 +89,9 @@ def _invalid(error: RequestValidationError) -> Problem:
 
 def _framework(error: HTTPException, request: Request | None) -> Problem:
     if error.status_code == problems.NOT_FOUND:
-        return problems.not_found("There is nothing at this path")
+        # The framework's own word for it says nothing; an app's route may say what is not there.
+        said = None if error.detail == HTTPException(problems.NOT_FOUND).detail else str(error.detail)
+        return problems.not_found(said or "There is nothing at this path")
     if error.status_code == problems.METHOD_NOT_ALLOWED:
         return _other_method(error, request)
     if error.status_code == problems.TOO_LARGE and request is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
@@ -14,6 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from windrow.apps import LedgerUnavailable
 from windrow.public import AsyncBoundedConnection, BoundedConnection
+from windrow_apps.shared.ops import Op, run_on, run_on_async
+
+T = TypeVar("T")
 
 CLOSE_SECONDS = 2.0
 #: All statements of the transaction see the same moment.
@@ -103,6 +106,22 @@ class Database:
             if snapshot:
                 await connection.execute(_SNAPSHOT)
             yield connection
+
+    async def run(self, op: Op[T], *, snapshot: bool = False) -> T:
+        """Run an operation in a transaction of its own."""
+        async with self.transaction(snapshot=snapshot) as connection:
+            return await run_on_async(connection, op)
+
+    async def run_single(self, op: Op[T]) -> T:
+        """Run an operation of one statement: a round trip instead of three."""
+        async with self.connection() as connection:
+            return await run_on_async(connection, op)
+
+
+def run(settings: DatabaseSettings, app: str, op: Op[T]) -> T:
+    """Run an operation of a task in a transaction of its own, as `transaction`."""
+    with transaction(settings, app) as connection:
+        return run_on(connection, op)
 
 
 @contextmanager

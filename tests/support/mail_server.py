@@ -28,7 +28,10 @@ class MailServer:
     #: Who logged in, in order.
     users: list[str] = field(default_factory=list)
     password: str | None = None
-    #: Awaited before DATA is answered, when the mail is kept already.
+    #: Called before RCPT is answered, and before DATA is, when the mail is kept already.
+    before_rcpt: Callable[[], Any] | None = None
+    #: How often that was called.
+    waiting: int = 0
     before_answer: Callable[[], Any] | None = None
 
     def with_subject(self, subject: str) -> list[EmailMessage]:
@@ -36,6 +39,9 @@ class MailServer:
         return [mail for mail in list(self.mails) if mail["Subject"] == subject]
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, _: Any) -> str:  # noqa: N802
+        if self.before_rcpt is not None:
+            self.waiting += 1
+            await asyncio.to_thread(self.before_rcpt)
         if self.rcpt_answers:
             return self.rcpt_answers.pop(0)
         envelope.rcpt_tos.append(address)

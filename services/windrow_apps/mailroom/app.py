@@ -11,6 +11,7 @@ SPEC = AppSpec(
     queue=DEFAULT_QUEUE,
     tasks="windrow_apps.mailroom.tasks",
     router="windrow_apps.mailroom.routes:router",
+    shared_routers=("windrow_apps.shared.health:router", "windrow_apps.shared.task_ids:router"),
     migrations="windrow_apps.mailroom.migrations",
     schedules="windrow_apps.mailroom.schedules:schedules",
     body_bytes={"/tasks/process": UPLOAD_BYTES},

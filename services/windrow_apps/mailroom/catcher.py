@@ -1,6 +1,6 @@
 """A mail server for development: takes every mail, delivers none, and shows them on a page.
 
-`python -m windrow_apps.mailroom.catcher --smtp-port 1025 --http-port 8025`. On loopback only, in memory only.
+`python -m windrow_apps.mailroom.catcher --smtp-port 1025 --http-port 8025`. On loopback unless told otherwise, in memory only.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _page(title: str, body: str, refresh: bool = False) -> Response:
     return HTMLResponse(f"<!doctype html>{head}<h1>{html.escape(title)}</h1>{body}", headers=HEADERS)
 
 
-async def serve(smtp_port: int, http_port: int, mails: Mails) -> None:
+async def serve(host: str, smtp_port: int, http_port: int, mails: Mails) -> None:
     """Take mails and show them until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     open_ones = 0
@@ -200,11 +200,11 @@ async def serve(smtp_port: int, http_port: int, mails: Mails) -> None:
             Taking(mails), hostname="catcher", data_size_limit=MAX_MAIL_BYTES, enable_SMTPUTF8=True, loop=loop
         )
 
-    receiving = await loop.create_server(smtp, HOST, smtp_port)
-    with socket.create_server((HOST, http_port)) as listener:
+    receiving = await loop.create_server(smtp, host, smtp_port)
+    with socket.create_server((host, http_port)) as listener:
         showing = uvicorn.Server(uvicorn.Config(pages(mails), log_level="warning", lifespan="off"))
         port = receiving.sockets[0].getsockname()[1]
-        print(f"{READY}: smtp {HOST}:{port}, page http://{HOST}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+        print(f"{READY}: smtp {host}:{port}, page http://{host}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
         async with receiving:
             await showing.serve(sockets=[listener])
 
@@ -212,11 +212,12 @@ async def serve(smtp_port: int, http_port: int, mails: Mails) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run it until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="windrow-catcher", description=__doc__)
+    parser.add_argument("--host", default=HOST, help="in a container of its own: 0.0.0.0")
     parser.add_argument("--smtp-port", type=int, default=1025, help="0: any free one")
     parser.add_argument("--http-port", type=int, default=8025, help="0: any free one")
     options = parser.parse_args(argv)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(options.smtp_port, options.http_port, Mails()))
+        asyncio.run(serve(options.host, options.smtp_port, options.http_port, Mails()))
     return 0
 
 

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import time
 from dataclasses import dataclass, field
 from typing import Any
+
+import psycopg
 
 from windrow_apps.mailroom.errors import MailInFlight
 from windrow_apps.mailroom.settings import MailroomSettings
 from windrow_apps.mailroom.store import MailroomStore
 from windrow_apps.shared.smtp import MailError, MailRefused, SmtpSettings, clean_address, compose, send
+
+#: Tries to record a mail, and the first pause between two; 15 seconds in all, besides the time-outs.
+RECORD_TRIES = 5
+RECORD_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,24 @@ def mail_once(mail: Mail, job_id: str, settings: MailroomSettings, smtp: SmtpSet
         name, content = mail.attachment
         message.add_attachment(content, maintype="application", subtype="pdf", filename=name)
     try:
-        send(message, smtp)
+        send(message, smtp, lambda: _record(store, content_hash, claim.message_id))
     except MailError:
         store.release(content_hash, job_id)
         raise
-    store.record_sent(content_hash, claim.message_id)
     # Above 1 somebody had begun before and left no record: this one may be the second.
     return {"status": "sent", "email": to, "message_id": claim.message_id, "tries": claim.tries}
+
+
+def _record(store: MailroomStore, content_hash: str, message_id: str) -> None:
+    """Write down that the server has it, with patience: what is not written down is sent again."""
+    for attempt in range(RECORD_TRIES):
+        try:
+            store.record_sent(content_hash, message_id)
+            return
+        except psycopg.OperationalError:
+            if attempt == RECORD_TRIES - 1:
+                raise
+            time.sleep(random.uniform(0.5, 1) * RECORD_PAUSE_SECONDS * 2**attempt)
 
 
 def message_id(content_hash: str, smtp: SmtpSettings) -> str:

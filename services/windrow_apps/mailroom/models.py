@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -12,8 +13,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from windrow_apps.shared.smtp import BadAddress, clean_address
 
@@ -27,35 +30,85 @@ Format = Literal["csv", "jsonl"]
 Section = Literal["jobs", "tasks", "failures", "mails", "todos"]
 
 
+def _flaw(kind: str, message: str) -> PydanticCustomError:
+    # Pydantic puts "Value error" before the words of a ValueError.
+    return PydanticCustomError("mailroom_" + kind, "{words}", {"words": message})
+
+
 def _address(text: str) -> str:
     try:
         return clean_address(text)
     except BadAddress as error:
-        raise ValueError(str(error)) from None
+        raise _flaw("address", str(error)) from None
 
 
 def _only_text(value: object) -> object:
     # A number would be taken for seconds since 1970.
     if not isinstance(value, str):
-        raise ValueError("a moment is text like 2026-01-31T09:00:00Z")
+        raise _flaw("moment", "a moment is text like 2026-01-31T09:00:00Z, a day like 2026-01-31")
     return value
 
 
 def _soon(moment: datetime) -> datetime:
     if moment > datetime.now(UTC) + timedelta(seconds=MAX_DELAY_SECONDS):
-        raise ValueError("at most 30 days ahead")
+        raise _flaw("eta", "at most 30 days ahead")
     return moment
+
+
+def _one_line(text: str) -> str:
+    # A line break would begin another header.
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
+        raise _flaw("subject", "one line, without control characters")
+    return text
 
 
 def _filled(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be blank")
+        raise _flaw("blank", "must not be blank")
     return text
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise _flaw("nul", "must not contain a NUL")
+    return text
+
+
+def _records(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= MAX_RECORDS:
+            raise _flaw("records", f"1 to {MAX_RECORDS} of the latest jobs")
+    elif isinstance(value, list):
+        if not 1 <= len(value) <= MAX_RECORDS or not all(isinstance(each, dict) for each in value):
+            raise _flaw("records", f"1 to {MAX_RECORDS} records, each an object")
+    elif value is not None:
+        raise _flaw("records", "a number of jobs, or a list of objects")
+    return value
 
 
 Email = Annotated[str, Field(max_length=254), AfterValidator(_address)]
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_only_text), AfterValidator(_soon)]
 Day = Annotated[date, Field(strict=False), BeforeValidator(_only_text)]
+Subject = Annotated[
+    str, Field(min_length=1, max_length=200), AfterValidator(_filled), AfterValidator(_one_line)
+]
+Body = Annotated[
+    str, Field(min_length=1, max_length=100_000), AfterValidator(_filled), AfterValidator(_no_nul)
+]
+Description = Annotated[str, Field(max_length=1000), AfterValidator(_no_nul)]
+Records = Annotated[
+    Any,
+    AfterValidator(_records),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MAX_RECORDS},
+                {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": MAX_RECORDS},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
 
 
 class Strict(BaseModel):
@@ -68,15 +121,8 @@ class EmailRequest(Strict):
     """A mail to one address; `countdown` (seconds) or `eta` send it later."""
 
     email: Email
-    #: One line: a line break would begin another header.
-    subject: Annotated[
-        str,
-        Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]+$"),
-        AfterValidator(_filled),
-    ]
-    body: Annotated[
-        str, Field(min_length=1, max_length=100_000, pattern=r"^[^\x00]+$"), AfterValidator(_filled)
-    ]
+    subject: Subject
+    body: Body
     countdown: Annotated[
         float | None, Field(strict=False, ge=0, le=MAX_DELAY_SECONDS, allow_inf_nan=False)
     ] = None
@@ -87,7 +133,7 @@ class EmailRequest(Strict):
     @model_validator(mode="after")
     def _one_delay(self) -> Self:
         if self.countdown is not None and self.eta is not None:
-            raise ValueError("countdown and eta: one of them")
+            raise _flaw("fit", "countdown and eta: one of them")
         return self
 
 
@@ -95,11 +141,7 @@ class ProcessData(Strict):
     """Where the records are: exactly one of `records`, `content` and `url`."""
 
     #: The records themselves, or how many of the ledger's latest jobs.
-    records: (
-        Annotated[int, Field(ge=1, le=MAX_RECORDS)]
-        | Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_RECORDS)]
-        | None
-    ) = None
+    records: Records = None
     #: CSV with a header line, or JSON lines.
     content: Annotated[str | None, Field(min_length=1)] = None
     url: str | None = None
@@ -109,9 +151,9 @@ class ProcessData(Strict):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if sum(value is not None for value in (self.records, self.content, self.url)) != 1:
-            raise ValueError("exactly one of records, content and url")
+            raise _flaw("fit", "exactly one of records, content and url")
         if self.records is not None and self.format is not None:
-            raise ValueError("format belongs to content or url")
+            raise _flaw("fit", "format belongs to content or url")
         return self
 
 
@@ -119,13 +161,11 @@ class ProcessRequest(Strict):
     """Records to compute statistics of."""
 
     data: ProcessData
-    description: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")] = ""
+    description: Description = ""
 
 
 class ReportParams(Strict):
     """What a report is about; days are those of WINDROW_TIMEZONE, both ends included."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     #: Of a custom report.
     first: Annotated[Day | None, Field(alias="from")] = None
@@ -156,12 +196,14 @@ class ReportRequest(Strict):
         own = _OWN[self.report_type]
         for name, value in given.items():
             if value is not None and name not in own:
-                raise ValueError(f"a {self.report_type} report takes no {name}")
+                raise _flaw("fit", f"a {self.report_type} report takes no {name}")
         if self.report_type == "custom":
             if params.first is None or params.last is None:
-                raise ValueError("a custom report wants from and to")
+                raise _flaw("fit", "a custom report wants from and to")
             if not 0 <= (params.last - params.first).days < MAX_REPORT_DAYS:
-                raise ValueError(f"from must not be after to, nor more than {MAX_REPORT_DAYS} days before it")
+                raise _flaw(
+                    "fit", f"from must not be after to, nor more than {MAX_REPORT_DAYS} days before it"
+                )
         return self
 
 

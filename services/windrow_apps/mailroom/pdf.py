@@ -22,7 +22,8 @@ from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Space
 
 FONT, BOLD = "Vera", "VeraBd"
 MARGIN = 18 * mm
-WIDTH = A4[0] - 2 * MARGIN
+#: Of what is inside the frame, whose padding is 6 points a side.
+WIDTH = A4[0] - 2 * MARGIN - 12
 PALETTE = [
     colors.HexColor(code)
     for code in ("#2f6f9f", "#c8553d", "#588157", "#e0a458", "#6d597a", "#4d908e", "#8d99ae", "#b5838d")
@@ -85,6 +86,8 @@ class _Styles:
         self.small = ParagraphStyle(
             "small", fontName=BOLD, fontSize=8.5, leading=12, spaceBefore=6, spaceAfter=2, textColor=INK
         )
+        # A heading alone at the foot of a page helps nobody.
+        self.table = ParagraphStyle("table", parent=self.small, keepWithNext=1)
         self.text = ParagraphStyle("text", fontName=FONT, fontSize=9, leading=12, textColor=INK)
         self.cell = ParagraphStyle(
             "cell", fontName=FONT, fontSize=7.5, leading=9.5, textColor=INK, wordWrap="CJK"
@@ -102,18 +105,18 @@ def _fonts() -> None:
 
 def _section(section: dict[str, Any], styles: _Styles) -> list[Any]:
     first: list[Any] = [Paragraph(escape(section["title"]), styles.heading)]
-    rest: list[Any] = []
     if section["facts"]:
         rows = [[_cell(label, styles.cell), _cell(value, styles.head)] for label, value in section["facts"]]
         first.append(Table(rows, colWidths=[60 * mm, WIDTH - 60 * mm], style=_lines(0)))
-    rest += [
-        KeepTogether([Paragraph(escape(chart["title"]), styles.small), _chart(chart), Spacer(1, 3 * mm)])
+    blocks = [
+        [Paragraph(escape(chart["title"]), styles.small), _chart(chart), Spacer(1, 3 * mm)]
         for chart in section["charts"]
     ]
+    story: list[Any] = [KeepTogether([*first, *(blocks[0] if blocks else [])])]
+    story += [KeepTogether(block) for block in blocks[1:]]
     for table in section["tables"]:
-        rest += [Paragraph(escape(table["title"]), styles.small), _table(table, styles)]
-    # A heading alone at the foot of a page helps nobody.
-    return [KeepTogether(first + rest[:1]), *rest[1:]]
+        story += [Paragraph(escape(table["title"]), styles.table), _table(table, styles)]
+    return story
 
 
 def _table(table: dict[str, Any], styles: _Styles) -> Table:

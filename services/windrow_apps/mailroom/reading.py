@@ -50,6 +50,8 @@ def read_records(file: BinaryIO, form: str | None, bad: Bad) -> Iterator[Record]
     file.seek(0)
     if not head.strip():
         raise NoRecords("there are no records: it is empty")
+    if form != "csv" and head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"[":
+        raise NoRecords("this is a JSON array: send JSON lines, one object a line, or the array as `records`")
     if (form or guess_format(head)) == "jsonl":
         return _json_lines(file, bad)
     return _csv(file, head, bad)

@@ -34,7 +34,7 @@ PATIENT: dict[str, Any] = {
     "retry_jitter": True,
     "max_retries": 5,
 }
-#: Nobody waits for a report; tasks that a report is made of start without a route that says so.
+#: Of the jobs that a report is made of: nobody waits for them.
 BEHIND = 1
 
 
@@ -44,7 +44,6 @@ BEHIND = 1
     name="mailroom.send_email",
     max_retries=MAX_MAIL_RETRIES,
     time_limit=MAIL_SECONDS,
-    priority=9,
 )
 def send_email(self: Any, email: str, subject: str, body: str) -> dict[str, Any]:
     """Send a mail, once a day: equal content is `already_sent`."""
@@ -71,7 +70,7 @@ def process_records(self: Any, source: dict[str, Any], description: str = "") ->
     return {"description": description, "source": source["kind"], **found}
 
 
-@shared_task(bind=True, base=MailroomTask, name="mailroom.report", priority=BEHIND, **PATIENT)
+@shared_task(bind=True, base=MailroomTask, name="mailroom.report", **PATIENT)
 def report(self: Any, report_type: str, params: dict[str, Any], scheduled: bool = False) -> Any:
     """Make a report: a job for each section, one that builds the PDF of them, and one that mails it."""
     mine = settings()
@@ -86,18 +85,21 @@ def report(self: Any, report_type: str, params: dict[str, Any], scheduled: bool 
         "first": first.isoformat(),
         "last": last.isoformat(),
     }
-    parts = group(report_section.s(name, first.isoformat(), last.isoformat()) for name in names)
+    parts = group(
+        report_section.s(name, first.isoformat(), last.isoformat()).set(priority=BEHIND) for name in names
+    )
+    body = build_report.s(plan).set(priority=BEHIND)
     # This job goes on as the last one of the chain: its result is what the caller's id answers with.
-    return self.replace(chain(chord(parts, build_report.s(plan)), mail_report.s(email)))
+    return self.replace(chain(chord(parts, body), mail_report.s(email).set(priority=BEHIND)))
 
 
-@shared_task(base=MailroomTask, name="mailroom.report_section", priority=BEHIND, **PATIENT)
+@shared_task(base=MailroomTask, name="mailroom.report_section", **PATIENT)
 def report_section(name: str, first: str, last: str) -> dict[str, Any]:
     """The data of one section, for the days from `first` to `last`."""
     return sections.section(name, date.fromisoformat(first), date.fromisoformat(last), Figures(settings()))
 
 
-@shared_task(base=MailroomTask, name="mailroom.build_report", priority=BEHIND, **PATIENT)
+@shared_task(base=MailroomTask, name="mailroom.build_report", **PATIENT)
 def build_report(parts: list[dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
     """Build the PDF of the sections, and keep it."""
     # Half a second of imports that a worker for mail does without.
@@ -126,7 +128,6 @@ def build_report(parts: list[dict[str, Any]], plan: dict[str, Any]) -> dict[str,
     name="mailroom.mail_report",
     max_retries=MAX_MAIL_RETRIES,
     time_limit=MAIL_SECONDS,
-    priority=BEHIND,
 )
 def mail_report(self: Any, made: dict[str, Any], email: str) -> dict[str, Any]:
     """Mail a report where there is somebody to mail it to; the result is the report's."""

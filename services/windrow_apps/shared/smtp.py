@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -98,18 +98,22 @@ def compose(
     return message
 
 
-def send(message: EmailMessage, settings: SmtpSettings) -> None:
-    """Hand `message` to the server; returns once it has accepted it. Raises MailTransient or MailRefused."""
+def send(message: EmailMessage, settings: SmtpSettings, accepted: Callable[[], None] = lambda: None) -> None:
+    """Hand `message` to the server. Raises MailTransient or MailRefused, and what `accepted` raises.
+
+    `accepted` is called once the server has said yes, before anything else is asked of it.
+    """
     if not settings.host:
         raise MailRefused("WINDROW_SMTP_HOST is not set: there is no server to send mail with")
     with _told(settings):
         server = _connect(settings)
         try:
             server.send_message(message)
+            accepted()
         except BaseException:
             server.close()
             raise
-        # The mail is accepted: whatever goes wrong with the goodbye must not send it again.
+        # Whatever goes wrong with the goodbye must not send it again.
         try:
             server.quit()
         except (OSError, smtplib.SMTPException):

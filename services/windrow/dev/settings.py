@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from windrow.apps import DEFAULT_APPS
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
 
 
 class UpSettings(BaseSettings):
@@ -18,9 +19,9 @@ class UpSettings(BaseSettings):
     #: Where data, logs, passwords and up.json are kept.
     up_folder: Path = Path(".windrow")
     #: A PostgreSQL of your own; without it an embedded one is started.
-    database_url: str | None = Field(default=None, repr=False)
+    database_url: DatabaseUrl | None = Field(default=None, repr=False)
     #: A Redis of your own; without it an embedded one is started.
-    redis_url: str | None = Field(default=None, repr=False)
+    redis_url: RedisUrl | None = Field(default=None, repr=False)
     #: Where the API listens; the port is the first one tried.
     api_host: str = "127.0.0.1"
     api_port: int = 8000

@@ -12,6 +12,7 @@ from windrow.dev import demo
 from windrow.dev.addresses import Addresses
 from windrow.dev.api_key import development_key
 from windrow.dev.detach import limit_log
+from windrow.dev.draining import RunningJobs
 from windrow.dev.errors import AlreadyRunning, DevError
 from windrow.dev.guard import Guard
 from windrow.dev.lock import FolderLock
@@ -107,14 +108,17 @@ class Up:
                 guard,
                 self._terminal.line,
                 self._say,
+                jobs := RunningJobs(addresses.database_url),
             )
             try:
                 if supervisor.start(self._settings.up_ready_seconds, self._stop.asked):
                     self._serve(addresses, env, supervisor, stores)
             finally:
                 supervisor.stop(self._stop.hurry)
+                jobs.close()
         finally:
             stores.servers.stop()
+            self._say("everything ended")
 
     def _addresses(self, stores: Stores) -> Addresses:
         settings = self._settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +22,7 @@ from windrow.core.errors import InvalidJob, LedgerUnavailable
 from windrow.store.bad_row import is_schema_missing, refusal
 
 logger = logging.getLogger(__name__)
+NOT_FOUND_PHRASE = HTTPStatus.NOT_FOUND.phrase
 
 
 def problem_of(error: Exception, request: Request | None = None) -> Problem:
@@ -90,7 +92,9 @@ def _invalid(error: RequestValidationError) -> Problem:
 
 def _framework(error: HTTPException, request: Request | None) -> Problem:
     if error.status_code == problems.NOT_FOUND:
-        return problems.not_found("There is nothing at this path")
+        # An app's route says what it has not; the framework says its own two words.
+        own = str(error.detail)
+        return problems.not_found("There is nothing at this path" if own == NOT_FOUND_PHRASE else own)
     if error.status_code == problems.METHOD_NOT_ALLOWED:
         return _other_method(error, request)
     if error.status_code == problems.TOO_LARGE and request is not None:

@@ -217,6 +217,8 @@ def test_a_wish_that_cannot_be_is_refused_and_nothing_stored(
     answer = client.post(f"/api/summarization/enqueue?{query.format(id=tables.article())}")
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
+    if status == 404:
+        assert answer.json()["detail"].startswith("There is no article 9")
     assert jobs(tables) == kept
     assert tables.rows("SELECT * FROM summaries.summaries") == []
 
@@ -270,6 +272,7 @@ def test_a_thousand_at_once_are_taken(client: httpx.Client, tables: Tables) -> N
 )
 def test_a_status_of_nothing(client: httpx.Client, job_id: str, status: int) -> None:
     assert client.get(f"/api/summarization/status/{job_id}").status_code == status
+    assert client.get("/api/summarization/nothing").json()["detail"] == "There is nothing at this path"
 
 
 def test_a_job_that_was_killed_is_failed_for_whoever_looks(

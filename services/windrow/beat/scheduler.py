@@ -134,7 +134,7 @@ class LedgerScheduler(Scheduler):
             None if made is None else made(),
         )
         for job_id in fired.job_ids:
-            logger.info("Schedule %s made the job %s", schedule_id, job_id)
+            logger.info("Schedule %s made the job %s", schedule_id, job_id, extra={"job_id": job_id})
         post(tools, fired.queued)
         if fired.scheduled:
             tools.wake("promote")

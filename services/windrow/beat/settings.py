@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import TelemetrySettings
 
 
-class BeatSettings(BaseSettings):
+class BeatSettings(TelemetrySettings):
     """Read once, when the scheduler starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

@@ -49,7 +49,10 @@ def _migrate(url: str) -> str:
     from windrow.apps import find_app
     from windrow.store.app_tables import create_app_tables
     from windrow.store.migrate import migrate
+    from windrow.telemetry import logs
 
+    # Alembic's lines.
+    logs.configure("migrate", os.environ.get("WINDROW_LOG_FORMAT", "console"), secrets=(url,))
     # First, for the ledger's revision is what everybody else waits for.
     for name in os.environ.get("WINDROW_APPS", "parse").split(","):
         tables = find_app(name.strip()).migrations if name.strip() else None

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 
+from windrow.telemetry import traces
 from windrow.worker import child
 from windrow.worker.desk import Entry
 from windrow.worker.drain import Drain
@@ -47,10 +48,13 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
                 def greet(**_: Any) -> None:
                     become_child(slots)
                     child.use(Line(path))
+                    child.trace_by(traces.start("worker", settings.traces_endpoint))
 
                 worker_process_init.connect(greet, weak=False)
+                worker_process_shutdown.connect(child.stop_tracing, weak=False)
             else:
                 child.use(hold.submitter)
+                child.trace_by(traces.start("worker", settings.traces_endpoint))
 
         def start(self, worker: Any) -> None:
             """After the pool forked, before the first message."""
@@ -78,6 +82,7 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
         def stop(self, worker: Any) -> None:
             """After the consumer, before the pool: nothing comes in any more."""
             self.drain.finish()
+            child.stop_tracing()
 
         terminate = stop
 

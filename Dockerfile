@@ -73,8 +73,8 @@ LABEL org.opencontainers.image.title="windrow" \
 COPY --from=build /opt/windrow /opt/windrow
 # An image of your own is two lines: FROM windrow, and COPY of your Celery project into /app.
 ENV PATH=/opt/windrow/bin:$PATH PYTHONPATH=/app WINDROW_API_HOST=0.0.0.0 WINDROW_EXPORTER_HOST=0.0.0.0 \
-    WINDROW_LOG_FORMAT=json
-# api 8000, exporter 9108, scaler 8081. A worker's and beat's liveness is `windrow alive`, which reads
+    WINDROW_METRICS_HOST=0.0.0.0 WINDROW_LOG_FORMAT=json
+# api 8000, exporter 9108, scaler 8081; worker and beat where WINDROW_METRICS_PORT says, if at all. A worker's and beat's liveness is `windrow alive`, which reads
 # WINDROW_HEARTBEAT_FILE; the rest answers /livez.
 EXPOSE 8000 9108 8081
 ENTRYPOINT ["windrow"]

@@ -8,10 +8,10 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
-from windrow.telemetry.settings import TelemetrySettings
+from windrow.telemetry.settings import ProcessSettings
 
 
-class BeatSettings(TelemetrySettings):
+class BeatSettings(ProcessSettings):
     """Read once, when the scheduler starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings
 
 
@@ -20,3 +20,15 @@ class TelemetrySettings(BaseSettings):
             "traces_endpoint", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
         ),
     )
+
+
+def _off_when_empty(value: object) -> object:
+    return 0 if value == "" else value
+
+
+class ProcessSettings(TelemetrySettings):
+    """Of a door that has no HTTP server of its own."""
+
+    #: Where this process's own figures answer, CPU, memory and the like; 0 or empty: nowhere.
+    metrics_port: Annotated[int, BeforeValidator(_off_when_empty)] = Field(0, ge=0, le=65_535)
+    metrics_host: str = "127.0.0.1"

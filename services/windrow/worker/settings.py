@@ -10,10 +10,10 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
-from windrow.telemetry.settings import TelemetrySettings
+from windrow.telemetry.settings import ProcessSettings
 
 
-class WorkerSettings(TelemetrySettings):
+class WorkerSettings(ProcessSettings):
     """Read once, by `windrow.worker.main`, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

@@ -25,7 +25,7 @@ from windrow.api.body_limit import BodyLimitMiddleware
 from windrow.api.direct import LaneApi, takes
 from windrow.api.documented import refusals
 from windrow.api.metrics import MetricsMiddleware
-from windrow.api.mounting import mount_apps
+from windrow.api.mounting import body_limits, mount_apps
 from windrow.api.schedule_bodies import ScheduleBody, ScheduleCreate
 from windrow.api.services import Services, make_services, running
 from windrow.api.settings import ApiSettings
@@ -73,7 +73,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
         },
     )
     app.state.services = services
-    app.add_middleware(BodyLimitMiddleware, limit=settings.api_input_bytes, seconds=settings.api_body_seconds)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=settings.api_input_bytes,
+        seconds=settings.api_body_seconds,
+        limits=body_limits(settings.apps),
+    )
     app.add_middleware(MetricsMiddleware, metrics=services.metrics)
     errors.install(app)
     _add_submission(app, services)

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from windrow.api.subjects import Subjects, checked
+from windrow.apps import DEFAULT_APPS
 from windrow.core.addresses import check_database_url, check_redis_url
 from windrow.telemetry.settings import TelemetrySettings
 
@@ -55,7 +56,7 @@ class ApiSettings(TelemetrySettings):
     kubernetes_url: str = "https://kubernetes.default.svc"
     kubernetes_credentials: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     #: Apps of this API, and those of them whose routes need no key.
-    apps: Annotated[tuple[str, ...], NoDecode] = ("parse",)
+    apps: Annotated[tuple[str, ...], NoDecode] = tuple(DEFAULT_APPS.split(","))
     open_apps: Annotated[tuple[str, ...], NoDecode] = ()
 
     #: Jobs of one INSERT, and jobs that may wait for one before new ones get a 503.

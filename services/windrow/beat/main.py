@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.app.utils import find_app
 
+from windrow.apps import DEFAULT_QUEUE, app_queues, find_apps, schedules_of, task_routes
 from windrow.beat.settings import BeatSettings
 from windrow.telemetry import logs
 from windrow.telemetry.celery_logs import take_over
@@ -27,7 +28,16 @@ def main(argv: list[str]) -> int:
 
 
 def load_app(settings: BeatSettings) -> Any:
-    """The app whose beat_schedule counts; one without schedules when none is named."""
+    """The app whose beat_schedule counts: the one that is named, else one with the schedules of the apps.
+
+    Raises LookupError when there is no such app.
+    """
     if settings.celery_app:
         return find_app(settings.celery_app)
-    return Celery("windrow", broker=settings.redis_url, set_as_current=False)
+    specs = find_apps(settings.apps)
+    app = Celery("windrow", broker=settings.redis_url, set_as_current=False)
+    app.conf.task_default_queue = DEFAULT_QUEUE
+    app.conf.task_routes = task_routes(specs, app_queues(settings.app_queues))
+    app.conf.timezone = settings.timezone
+    app.conf.beat_schedule = schedules_of(specs)
+    return app

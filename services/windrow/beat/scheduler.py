@@ -108,7 +108,7 @@ class LedgerScheduler(Scheduler):
             if row.error is not None:
                 logger.error("Schedule %s is refused: %s", row.id, row.error)
         # An empty declaration disables what this release no longer says; no app at all says nothing.
-        if rows or settings.celery_app:
+        if rows or settings.celery_app or settings.apps:
             done = tools.ledgers.run(declare, rows, settings.release, 3 * settings.declare_seconds)
             kept = set(done.kept).intersection(row.id for row in rows)
             if kept:

@@ -46,7 +46,7 @@ def _migrate(url: str) -> str:
     # Not for those that only check, in every pod that starts: this takes longer to import than to run.
     from sqlalchemy.exc import DBAPIError
 
-    from windrow.apps import find_app
+    from windrow.apps import DEFAULT_APPS, find_apps
     from windrow.store.app_tables import create_app_tables
     from windrow.store.migrate import migrate
     from windrow.telemetry import logs
@@ -54,10 +54,9 @@ def _migrate(url: str) -> str:
     # Alembic's lines.
     logs.configure("migrate", os.environ.get("WINDROW_LOG_FORMAT", "console"), secrets=(url,))
     # First, for the ledger's revision is what everybody else waits for.
-    for name in os.environ.get("WINDROW_APPS", "parse").split(","):
-        tables = find_app(name.strip()).migrations if name.strip() else None
-        if tables:
-            create_app_tables(url, tables)
+    for spec in find_apps(os.environ.get("WINDROW_APPS", DEFAULT_APPS)):
+        if spec.migrations is not None:
+            create_app_tables(url, spec.migrations)
     try:
         return migrate(url)
     except DBAPIError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from windrow.apps import DEFAULT_APPS
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
 
 
@@ -28,11 +29,14 @@ class UpSettings(BaseSettings):
     exporter_port: int = 9108
     #: First port tried for Flower.
     flower_port: int = 5555
+    #: First ports tried for the local mail server, and for the page that shows what it caught.
+    up_smtp_port: int = 1025
+    mail_port: int = 8025
     #: First ports tried for the embedded servers.
     redis_port: int = 6379
     postgres_port: int = 5432
     #: Apps to serve, separated by commas.
-    apps: str = "parse"
+    apps: str = DEFAULT_APPS
     #: Seconds until everything must be ready: a cold machine compiles every module first.
     up_ready_seconds: float = 90.0
     #: Seconds that the worker may use to finish what runs after Ctrl-C.

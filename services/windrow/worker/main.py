@@ -45,7 +45,11 @@ def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = 
     """A Celery WorkController for `settings`; nothing runs yet."""
     register_transports()
     celery = app.load(
-        settings.celery_app, settings.apps, database_url=settings.database_url, redis_url=settings.redis_url
+        settings.celery_app,
+        settings.apps,
+        settings.app_queues,
+        database_url=settings.database_url,
+        redis_url=settings.redis_url,
     )
     check(celery, pool_type)
     refuse_separators(settings.queue_names)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from windrow.apps import DEFAULT_APPS
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
 from windrow.telemetry.settings import ProcessSettings
 
@@ -23,7 +24,9 @@ class WorkerSettings(ProcessSettings):
     #: Celery app to adopt, `pkg.mod:app`; empty: the apps below.
     celery_app: str = ""
     #: Built-in apps whose tasks this worker knows.
-    apps: str = "parse"
+    apps: str = DEFAULT_APPS
+    #: Queues of the apps' tasks where they are not the apps' own, `app=queue,app=queue`.
+    app_queues: str = ""
     pool: str = "default"
     queues: str = "default"
     #: Those of them that also take full Celery messages from producers without a ledger, comma separated.

@@ -118,6 +118,12 @@
 {{- if and .Values.monitoring.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
 {{- fail "monitoring.enabled: this cluster has no Prometheus operator (monitoring.coreos.com/v1). Install it first, or set monitoring.enabled to false; a render without a cluster wants `--api-versions monitoring.coreos.com/v1`." -}}
 {{- end -}}
+{{- if and .Values.monitoring.podMonitor.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
+{{- fail "monitoring.podMonitor.enabled: this cluster has no Prometheus operator (monitoring.coreos.com/v1). Install it first, or set monitoring.podMonitor.enabled to false; a render without a cluster wants `--api-versions monitoring.coreos.com/v1`." -}}
+{{- end -}}
+{{- if and .Values.monitoring.podMonitor.enabled (not .Values.settings.metricsPort) -}}
+{{- fail "monitoring.podMonitor.enabled: settings.metricsPort is 0, so nothing would answer. Give it a port, such as 9109, or set monitoring.podMonitor.enabled to false." -}}
+{{- end -}}
 {{- if and .Values.monitoring.prometheusRule.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
 {{- fail "monitoring.prometheusRule.enabled: this cluster has no Prometheus operator (monitoring.coreos.com/v1). Install it first, or set monitoring.rulesConfigMap.enabled instead; a render without a cluster wants `--api-versions monitoring.coreos.com/v1`." -}}
 {{- end -}}

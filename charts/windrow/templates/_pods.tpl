@@ -48,8 +48,29 @@ valueFrom:
   value: {{ $root.Values.settings.retentionSeconds | int | quote }}
 - name: WINDROW_PREPARED_STATEMENTS
   value: {{ $root.Values.ledger.preparedStatements | quote }}
+- name: WINDROW_LOG_FORMAT
+  value: {{ $root.Values.settings.logFormat }}
+{{- with $root.Values.tracing.endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
 {{- with $root.Values.settings.env }}
 {{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Where a worker and a beat tell the figures of their process. */}}
+{{- define "windrow.processMetricsEnv" -}}
+- name: WINDROW_METRICS_PORT
+  value: {{ .Values.settings.metricsPort | int | quote }}
+- name: WINDROW_METRICS_HOST
+  value: 0.0.0.0
+{{- end }}
+
+{{- define "windrow.processMetricsPort" -}}
+{{- with .Values.settings.metricsPort | int }}
+ports:
+  - {name: metrics, containerPort: {{ . }}}
 {{- end }}
 {{- end }}
 

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from windrow.api.subjects import Subjects, checked
 from windrow.apps import DEFAULT_APPS
 from windrow.core.addresses import check_database_url, check_redis_url
+from windrow.telemetry.settings import TelemetrySettings
 
 DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(TelemetrySettings):
     """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")

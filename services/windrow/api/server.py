@@ -10,6 +10,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from windrow.api.cors import with_cors
 from windrow.api.settings import ApiSettings
 
 
@@ -34,10 +35,12 @@ class Server(uvicorn.Server):
 def make_server(app: FastAPI, settings: ApiSettings) -> Server:
     """A server for `app`, not yet running."""
     config = uvicorn.Config(
-        app,
+        with_cors(app, settings.api_cors_origins),
         host=settings.api_host,
         port=settings.api_port,
         uds=str(settings.api_socket) if settings.api_socket else None,
+        ssl_certfile=settings.api_tls_certificate,
+        ssl_keyfile=settings.api_tls_key,
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -50,7 +50,10 @@ def services(env_file: Path) -> dict[str, Any]:
 
 def _compose() -> list[str] | None:
     docker = shutil.which("docker")
-    if docker and subprocess.run([docker, "compose", "version"], capture_output=True, timeout=60).returncode == 0:
+    if (
+        docker
+        and subprocess.run([docker, "compose", "version"], capture_output=True, timeout=60).returncode == 0
+    ):
         return [docker, "compose"]
     older = shutil.which("docker-compose")
     return [older] if older else None

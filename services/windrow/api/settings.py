@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from windrow.api.cors import checked_origins
 from windrow.api.subjects import Subjects, checked
 from windrow.apps import DEFAULT_APPS
+from windrow.core.addresses import check_database_url, check_redis_url
 
 DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
@@ -69,6 +70,8 @@ class ApiSettings(BaseSettings):
     #: Bytes of one job's encoded input, and of a whole batch.
     api_input_bytes: int = Field(MIB, ge=1)
     api_batch_bytes: int = Field(32 * MIB, ge=1)
+    #: Seconds that a request's body may take to arrive; a caller who is slower gets a 408.
+    api_body_seconds: float = Field(30.0, gt=0)
     #: Messages per queue and priority step in Redis; the relay holds the rest back.
     window: int = Field(2_000, ge=1)
     #: Seconds between reads of the catalog and of the paused queues.
@@ -106,6 +109,18 @@ class ApiSettings(BaseSettings):
         if (self.api_tls_certificate is None) != (self.api_tls_key is None):
             raise ValueError("set both WINDROW_API_TLS_CERTIFICATE and WINDROW_API_TLS_KEY, or neither")
         return self
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _database(cls, value: SecretStr) -> SecretStr:
+        check_database_url(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        check_redis_url(value.get_secret_value())
+        return value
 
     @field_validator("api_subjects", mode="after")
     @classmethod

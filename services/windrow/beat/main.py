@@ -9,12 +9,14 @@ from celery.app.utils import find_app
 
 from windrow.apps import DEFAULT_QUEUE, app_queues, find_apps, schedules_of, task_routes
 from windrow.beat.settings import BeatSettings
+from windrow.telemetry import quiet
 
 SCHEDULER = "windrow.beat.scheduler:LedgerScheduler"
 
 
 def main(argv: list[str]) -> int:
     """Run beat until it is told to stop; `argv` are further options of `celery beat`. Returns its exit code."""
+    quiet.install()
     app = load_app(BeatSettings())
     return int(app.start(["beat", "--scheduler", SCHEDULER, "--loglevel", "INFO", *argv]) or 0)
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from windrow.apps import DEFAULT_APPS
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
 
 
 class BeatSettings(BaseSettings):
@@ -15,8 +16,8 @@ class BeatSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Celery app whose beat_schedule counts, `pkg.mod:app`; empty: the schedules of the apps below do.
     celery_app: str = ""
     #: Apps whose schedules count, comma separated.

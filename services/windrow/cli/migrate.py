@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 
+from windrow.core.addresses import check_database_url
 from windrow.store.schema import head, is_current
 
 #: Longest pause between two tries.
@@ -25,6 +26,10 @@ def main(argv: list[str]) -> int:
     url = os.environ.get("WINDROW_DATABASE_URL", "")
     if not url:
         return _complain("WINDROW_DATABASE_URL is not set (postgresql://user:password@host:port/database)", 2)
+    try:
+        check_database_url(url)
+    except ValueError as error:
+        return _complain(f"WINDROW_DATABASE_URL: {error}", 2)
     try:
         revision = _patiently(options.wait, lambda: _check(url) if options.check else _migrate(url))
     except (psycopg.Error, LookupError) as error:

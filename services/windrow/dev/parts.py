@@ -17,6 +17,7 @@ WORKING, ANSWERING = 2, 1
 WORKER_READY = r"\bready\b"
 BEAT_READY = r"(?i)beat.*(start|ready)"
 EXPORTER_READY = "exporter is ready"
+CATCHER, CATCHER_READY = "windrow_apps.mailroom.catcher", "catcher is ready"
 
 
 def door(name: str, *args: str) -> tuple[str, ...]:
@@ -25,7 +26,7 @@ def door(name: str, *args: str) -> tuple[str, ...]:
 
 
 def parts(addresses: Addresses, env: Mapping[str, str], drain_seconds: float) -> list[Part]:
-    """API, workers, beat and exporter; Flower and the parse app's source when they have a port."""
+    """API, workers, beat and exporter; Flower, the parse app's source and the mail server when they have a port."""
     found = [
         Part("api", door("api"), env, lambda: Answers(f"{addresses.api_url}/readyz"), ANSWERING),
         _worker("worker", env, drain_seconds),
@@ -44,6 +45,8 @@ def parts(addresses: Addresses, env: Mapping[str, str], drain_seconds: float) ->
             str(addresses.source_port),
         )
         found.append(Part("source", command, env, lambda: Says("^http://"), ANSWERING))
+    if addresses.smtp_port:
+        found.append(_catcher(addresses, env))
     return found
 
 
@@ -67,6 +70,12 @@ def _own_workers(env: Mapping[str, str]) -> dict[str, dict[str, str]]:
             if spec.concurrency is not None:
                 own["WINDROW_CONCURRENCY"] = str(spec.concurrency)
     return found
+
+
+def _catcher(addresses: Addresses, env: Mapping[str, str]) -> Part:
+    ports = ("--smtp-port", str(addresses.smtp_port), "--http-port", str(addresses.mail_port))
+    command = (sys.executable, "-m", CATCHER, *ports)
+    return Part("mails", command, env, lambda: Says(CATCHER_READY), ANSWERING)
 
 
 def _flower(addresses: Addresses, env: Mapping[str, str]) -> Part:

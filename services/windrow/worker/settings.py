@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from windrow.apps import DEFAULT_APPS
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
 
 
 class WorkerSettings(BaseSettings):
@@ -17,8 +18,8 @@ class WorkerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Celery app to adopt, `pkg.mod:app`; empty: the apps below.
     celery_app: str = ""
     #: Built-in apps whose tasks this worker knows.

@@ -2,6 +2,7 @@
 
 {{- define "windrow.guards" -}}
 {{- include "windrow.guards.pools" . -}}
+{{- include "windrow.guards.apps" . -}}
 {{- include "windrow.guards.connections" . -}}
 {{- include "windrow.guards.stores" . -}}
 {{- include "windrow.guards.cluster" . -}}
@@ -60,6 +61,21 @@
 {{- end -}}
 {{- if and $.Values.keda.enabled $pool.hpa.enabled -}}
 {{- fail (printf "%s.hpa.enabled: KEDA makes an HPA of its own for this Deployment, and two would fight. Set %s.hpa.enabled to false, or keda.enabled to false." $at $at) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* A job in a queue that no worker of ours takes from would wait for ever. */}}
+{{- define "windrow.guards.apps" -}}
+{{- $served := list -}}
+{{- range $name := keys .Values.workers -}}
+{{- $pool := include "windrow.pool" (list $ $name) | fromYaml -}}
+{{- $served = concat $served $pool.queues -}}
+{{- end -}}
+{{- range $name := keys .Values.apps | sortAlpha -}}
+{{- $app := index $.Values.apps $name -}}
+{{- if and $app.enabled (not (has $app.queue $served)) -}}
+{{- fail (printf "apps.%s.queue is %q, which no pool serves, so its jobs would wait for ever. Add it to workers.<pool>.queues, or set apps.%s.enabled to false." $name $app.queue $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from windrow.api.cors import with_cors
 from windrow.api.settings import ApiSettings
 
 
@@ -35,10 +36,12 @@ class Server(uvicorn.Server):
 def make_server(app: FastAPI, settings: ApiSettings, outside: ASGIApp | None = None) -> Server:
     """A server for `app`, not yet running; `outside` is what stands around it and is asked instead."""
     config = uvicorn.Config(
-        outside or app,
+        with_cors(outside or app, settings.api_cors_origins),
         host=settings.api_host,
         port=settings.api_port,
         uds=str(settings.api_socket) if settings.api_socket else None,
+        ssl_certfile=settings.api_tls_certificate,
+        ssl_keyfile=settings.api_tls_key,
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -1,6 +1,7 @@
 """A mail server for development: takes every mail, delivers none, and shows them on a page.
 
-`python -m windrow_apps.mailroom.catcher --smtp-port 1025 --http-port 8025`. On loopback unless told otherwise, in memory only.
+`python -m windrow_apps.mailroom.catcher --smtp-port 1025 --http-port 8025`. On loopback unless told otherwise, and in
+memory only.
 """
 
 from __future__ import annotations

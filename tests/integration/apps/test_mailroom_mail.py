@@ -210,6 +210,17 @@ def test_a_server_that_never_agrees_fails_the_mail_and_another_job_may_try(
     assert send_email.apply(kwargs=mail, task_id="job-2").get()["status"] == "sent"
 
 
+def test_a_connection_that_dies_before_the_yes_is_the_window_too(
+    env: dict[str, str], server: MailServer, waits: list[float]
+) -> None:
+    mail = fresh()
+    server.drops = 1
+    done = send_email.apply(kwargs=mail, task_id="job-1").get()
+    assert (done["tries"], waits) == (2, [10.0])
+    arrived = server.with_subject(mail["subject"])
+    assert [each["Message-ID"] for each in arrived] == [done["message_id"]] * 2
+
+
 def test_a_server_that_refuses_for_good_is_asked_once(
     env: dict[str, str], server: MailServer, waits: list[float]
 ) -> None:

@@ -81,8 +81,7 @@ class Chores:
         while rows := self._run(
             chore_store.unkept(after, moment - UNKEPT_AFTER, self._settings.batch),
         ):
-            for row in rows:
-                send(row)
+            send(rows)
             self._run(keep_reminders(rows))
             sent, after = sent + len(rows), rows[-1].id
         return sent

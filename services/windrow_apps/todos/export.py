@@ -64,7 +64,7 @@ def _json(batches: Iterable[list[TodoRow]]) -> Iterator[str]:
     before = "[\n"
     for rows in batches:
         for row in rows:
-            yield before + json.dumps(todo(row).model_dump(mode="json"), ensure_ascii=False)
+            yield before + todo(row).model_dump_json()
             before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"
 
@@ -75,11 +75,17 @@ def _csv(batches: Iterable[list[TodoRow]]) -> Iterator[str]:
     writer = csv.DictWriter(out, list(Todo.model_fields))
     writer.writeheader()
     for rows in batches:
-        writer.writerows(todo(row).model_dump(mode="json") for row in rows)
+        writer.writerows(_cells(row) for row in rows)
         yield out.getvalue()
         out.seek(0)
         out.truncate()
     yield out.getvalue()
+
+
+def _cells(row: TodoRow) -> dict[str, object]:
+    """As in JSON: true and false, not Python's words for them."""
+    shown = todo(row).model_dump(mode="json")
+    return {name: json.dumps(value) if isinstance(value, bool) else value for name, value in shown.items()}
 
 
 def _parts(texts: Iterable[str], size: int) -> Iterator[bytes]:

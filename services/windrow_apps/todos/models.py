@@ -45,7 +45,7 @@ def _sensible(moment: datetime) -> datetime:
     # Every clock and calendar on the way can hold it, whatever its offset.
     if not _EARLIEST <= moment < _LATEST:
         raise ValueError("a moment lies in the years 1970 to 2999")
-    return moment
+    return moment.astimezone(UTC)
 
 
 def _zone(name: str) -> str:

@@ -19,8 +19,8 @@ from windrow_apps.todos.store import Change, keep_reminders
 logger = logging.getLogger(__name__)
 
 TASK = "todos.send_task_reminder"
-#: Submits the reminder's job of this to-do, and cancels jobs; for tasks, which have Celery for it.
-Send = Callable[[TodoRow], None]
+#: Submits the reminders' jobs of these to-dos, and cancels jobs; for tasks, which have Celery for it.
+Send = Callable[[Sequence[TodoRow]], None]
 Drop = Callable[[Sequence[str]], None]
 Keep = Callable[[Sequence[TodoRow]], None]
 
@@ -70,8 +70,6 @@ def follow_in_task(changes: Sequence[Change], send: Send, drop: Drop, keep: Keep
     """The same from a task."""
     if gone := dropped(changes):
         drop(gone)
-    rows = wanted(changes)
-    for row in rows:
-        send(row)
-    if rows:
+    if rows := wanted(changes):
+        send(rows)
         keep(rows)

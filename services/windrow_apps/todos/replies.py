@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from windrow.apps import Job
 from windrow_apps.todos.rows import TodoRow
@@ -14,6 +13,8 @@ from windrow_apps.todos.rows import TodoRow
 
 class Todo(BaseModel):
     """A to-do. `overdue` is set when it is changed, and by a check every hour."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: int
     title: str
@@ -104,9 +105,7 @@ class CacheStatus(BaseModel):
 
 def todo(row: TodoRow) -> Todo:
     """What a caller may see of a row."""
-    return Todo.model_validate(
-        {name: value for name, value in asdict(row).items() if name in Todo.model_fields}
-    )
+    return Todo.model_validate(row)
 
 
 def export_status(export: Any, job: Job | None, link: str) -> ExportStatus:

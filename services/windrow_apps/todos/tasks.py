@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from celery import Task, current_app, shared_task
+from celery import Task, current_app, group, shared_task
 from kombu.exceptions import OperationalError
 
 from windrow.public import redis_client
@@ -103,9 +103,12 @@ def _report(task: Task[..., Any], current: int, total: int) -> None:
     task.update_state(state="PROGRESS", meta=meta)
 
 
-def _send(row: TodoRow) -> None:
-    # A job that has this id already stays as it is.
-    send_task_reminder.apply_async(kwargs=job_input(row), task_id=row.reminder_job, eta=row.remind_at)
+def _send(rows: Sequence[TodoRow]) -> None:
+    # In one go, for a change of many may move thousands. A job that has its id already stays as it is.
+    group(
+        send_task_reminder.s(**job_input(row)).set(task_id=row.reminder_job, eta=row.remind_at)
+        for row in rows
+    ).apply_async()
 
 
 def _drop(job_ids: Sequence[str]) -> None:

@@ -72,7 +72,7 @@ class World:
         return self.run(store.generation(self.owner))
 
     def check(self, now: datetime) -> dict[str, int]:
-        return self.chores.check_overdue(self.sent.append, now)
+        return self.chores.check_overdue(self.sent.extend, now)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_what_a_change_drops_and_wants(world: World) -> None:
     def follow(*changes: Change) -> None:
         follow_in_task(
             changes,
-            lambda row: sent.append(row.id),
+            lambda rows: sent.extend(row.id for row in rows),
             gone.extend,
             lambda r: world.run(store.keep_reminders(r)),
         )

@@ -28,6 +28,8 @@ class MailServer:
     #: Who logged in, in order.
     users: list[str] = field(default_factory=list)
     password: str | None = None
+    #: How often the connection ends before DATA is answered, when the mail is kept already.
+    drops: int = 0
     #: Called before RCPT is answered, and before DATA is, when the mail is kept already.
     before_rcpt: Callable[[], Any] | None = None
     #: How often that was called.
@@ -54,6 +56,10 @@ class MailServer:
         assert isinstance(message, EmailMessage)
         self.mails.append(message)
         self.recipients.append(envelope.rcpt_tos)
+        if self.drops:
+            self.drops -= 1
+            server.transport.abort()
+            return "250 Nobody hears this"
         if self.before_answer is not None:
             await asyncio.to_thread(self.before_answer)
         return "250 OK"

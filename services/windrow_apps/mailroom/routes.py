@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,6 +32,9 @@ from windrow_apps.shared.outbound import OutboundRefused, OutboundSettings, chec
 
 #: Threads, and with each a connection to PostgreSQL, that the routes of one API process use at once.
 THREADS = 2
+#: Bodies of more than SMALL_BYTES that it reads at once: JSON of 32 MiB takes ten times that for a moment.
+UPLOADS = 4
+SMALL_BYTES = 1024 * 1024
 ACCEPTED = status.HTTP_202_ACCEPTED
 #: For the docs: the route reads the body itself.
 _PROCESS_BODY = {
@@ -73,6 +78,23 @@ class Mailroom:
         self._store = MailroomStore(mine)
         self._shelf = Shelf(mine)
         self._threads = CapacityLimiter(THREADS)
+        self._uploads = CapacityLimiter(UPLOADS)
+
+    @asynccontextmanager
+    async def room(self, request: Request) -> AsyncIterator[None]:
+        """For a body that may be large: as many at once as memory is meant for, the next one is sent away."""
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) <= SMALL_BYTES:
+            yield
+            return
+        if not self._uploads.available_tokens:
+            raise HTTPException(
+                status.HTTP_503_SERVICE_UNAVAILABLE,
+                "Too many uploads at once: nothing was accepted",
+                {"Retry-After": "2"},
+            )
+        async with self._uploads:
+            yield
 
     async def email(self, wish: EmailRequest) -> Job:
         """Queue a mail."""
@@ -153,7 +175,7 @@ def router(jobs: Jobs) -> APIRouter:
     @routes.post("/tasks/process", status_code=ACCEPTED, openapi_extra=_PROCESS_BODY)
     async def process(request: Request, response: Response) -> Queued:
         """Statistics of records: uploaded, at a URL, inline, or the ledger's latest jobs."""
-        async with intake(request) as wish:
+        async with mailroom.room(request), intake(request) as wish:
             return queued(await mailroom.process(wish), "Processing task has been queued", response)
 
     @routes.post("/tasks/report", status_code=ACCEPTED)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import SMTP
 from email.utils import format_datetime
 from enum import StrEnum
 
@@ -19,6 +19,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 #: Domains that only an internal network knows; email-validator refuses those of RFC 6761 itself.
 INTERNAL_SUFFIXES = ("internal", "intranet", "private", "corp", "home", "lan", "home.arpa", "localdomain")
+
+
+#: Seven bits: not every server on the way takes eight.
+_POLICY = SMTP.clone(cte_type="7bit")
 
 
 class MailError(Exception):
@@ -87,7 +91,7 @@ def compose(
     settings: SmtpSettings, to: str, subject: str, text: str, message_id: str, when: datetime | None = None
 ) -> EmailMessage:
     """A plain text mail. Raises ValueError for a header that would become two."""
-    message = EmailMessage(policy=SMTP_POLICY)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = Address(addr_spec=settings.sender)
     message["To"] = Address(addr_spec=to)
     message["Subject"] = subject
@@ -108,7 +112,8 @@ def send(message: EmailMessage, settings: SmtpSettings, accepted: Callable[[], N
     with _told(settings):
         server = _connect(settings)
         try:
-            server.send_message(message)
+            # Not `send_message`: it writes `>From` for a line that begins with that word.
+            server.sendmail(settings.sender, [_recipient(message)], message.as_bytes())
             accepted()
         except BaseException:
             server.close()
@@ -118,6 +123,11 @@ def send(message: EmailMessage, settings: SmtpSettings, accepted: Callable[[], N
             server.quit()
         except (OSError, smtplib.SMTPException):
             server.close()
+
+
+def _recipient(message: EmailMessage) -> str:
+    (address,) = message["To"].addresses
+    return str(address.addr_spec)
 
 
 def _connect(settings: SmtpSettings) -> smtplib.SMTP:

@@ -24,7 +24,11 @@ def summary_routes(service: Service) -> APIRouter:
     """The routes under `/summarization`."""
     routes = APIRouter(prefix="/summarization", tags=["summarization"])
 
-    @routes.post("/enqueue", status_code=status.HTTP_202_ACCEPTED)
+    @routes.post(
+        "/enqueue",
+        status_code=status.HTTP_202_ACCEPTED,
+        responses={status.HTTP_409_CONFLICT: {"description": "The job id is one of another article"}},
+    )
     async def enqueue(
         article_id: Annotated[int, Query(ge=1, le=MAX_ARTICLE_ID)],
         response: Response,

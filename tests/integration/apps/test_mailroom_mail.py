@@ -167,9 +167,13 @@ def test_another_job_leaves_a_mail_to_the_one_that_sends_it_until_that_claim_lap
         mail_once(Mail(mail["email"], mail["subject"], mail["body"]), "other", settings(), smtp_settings())
     assert 200 < refused.value.seconds <= 300
     with psycopg.connect(database) as connection:
-        connection.execute("UPDATE mailroom.mails SET claim_until = clock_timestamp() WHERE job_id = 'dead'")
+        connection.execute(
+            "UPDATE mailroom.mails SET claim_until = clock_timestamp(), message_id = '<kept@example.org>'"
+            " WHERE job_id = 'dead'"
+        )
     done = send_email.apply(kwargs=mail, task_id="other").get()
-    assert (done["status"], done["tries"]) == ("sent", 2)
+    # Whoever sends it, and however much later: the id is that of the first claim.
+    assert done == {**done, "status": "sent", "tries": 2, "message_id": "<kept@example.org>"}
     assert len(server.with_subject(mail["subject"])) == 1
 
 
@@ -208,6 +212,17 @@ def test_a_server_that_never_agrees_fails_the_mail_and_another_job_may_try(
     assert "451 busy" in str(done.result)
     assert waits == [10.0, 20.0, 40.0, 80.0]  # the last one only asks whether it may
     assert send_email.apply(kwargs=mail, task_id="job-2").get()["status"] == "sent"
+
+
+def test_a_connection_that_dies_before_the_yes_is_the_window_too(
+    env: dict[str, str], server: MailServer, waits: list[float]
+) -> None:
+    mail = fresh()
+    server.drops = 1
+    done = send_email.apply(kwargs=mail, task_id="job-1").get()
+    assert (done["tries"], waits) == (2, [10.0])
+    arrived = server.with_subject(mail["subject"])
+    assert [each["Message-ID"] for each in arrived] == [done["message_id"]] * 2
 
 
 def test_a_server_that_refuses_for_good_is_asked_once(

@@ -98,6 +98,7 @@ def mailroom(
             "WINDROW_SMTP_HOST": "127.0.0.1",
             "WINDROW_SMTP_PORT": str(server.port),
             "WINDROW_SMTP_SECURITY": "none",
+            "WINDROW_MAILROOM_REPORT_EMAIL": "boss@example.com",
             "WINDROW_NOTICES_EMAIL": "ops@example.com",
             "TMPDIR": str(folder),
         }
@@ -224,6 +225,17 @@ def test_a_daily_report_is_a_chord_whose_pdf_is_served_and_mailed(mailroom: Mail
         ).fetchall()
     counts = {row[0]: row[1] for row in parts}
     assert (counts["mailroom.report_section"], counts["mailroom.build_report"]) == (5, 1)
+
+
+def test_the_report_of_each_morning_is_that_of_yesterday_and_mailed_to_the_operator(
+    mailroom: Mailroom,
+) -> None:
+    due = {"report_type": "daily", "params": {}, "scheduled": True}
+    job = mailroom.client.post("/v1/jobs", json={"task": "mailroom.report", "input": due}).json()["id"]
+    yesterday = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
+    assert mailroom.result(job)["to"] == yesterday
+    (arrived,) = mailroom.server.with_subject(f"Daily report, {yesterday}")
+    assert arrived["To"] == "boss@example.com"
 
 
 @pytest.mark.parametrize(

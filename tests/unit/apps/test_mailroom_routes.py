@@ -329,6 +329,17 @@ def test_uploads_have_a_bound_in_all(world: World) -> None:
     assert world.post("/tasks/process", {"data": {"records": 10}}).status_code == 202
 
 
+def test_more_uploads_than_memory_is_meant_for_are_sent_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "UPLOADS", 0)
+    crowded = World(monkeypatch)
+    big = crowded.post("/tasks/process", {"data": {"content": "a\n" + "1\n" * 600_000}})
+    assert (big.status_code, big.headers["Retry-After"]) == (503, "2")
+    assert (crowded.jobs.submitted, crowded.store.uploads) == ([], {})
+    assert crowded.post("/tasks/process", {"data": {"content": "a\n1\n"}}).status_code == 202
+
+
 def test_an_upload_whose_job_is_not_accepted_is_forgotten(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

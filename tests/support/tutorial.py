@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,14 +34,33 @@ def examples(page: Path, section: str) -> list[Example]:
     return list(_pairs(_FENCE.findall(body)))
 
 
-def outputs(found: list[Example], env: Mapping[str, str], seconds: float) -> list[str]:
-    """What each block prints; all run in one bash, which stops at the first that fails."""
+def examples_until(page: Path, section: str) -> list[Example]:
+    """The bash blocks above `## section` of a page, in their order."""
+    return list(_pairs(_FENCE.findall(page.read_text("utf-8").partition(f"\n## {section}")[0])))
+
+
+def outputs(
+    found: list[Example], env: Mapping[str, str], seconds: float, folder: Path | None = None
+) -> list[str]:
+    """What each block prints; all run in one bash, in `folder`, which stops at the first that fails."""
     script = "set -eo pipefail\n" + "".join(f"{each.command}\nprintf '{_MARK}'\n" for each in found)
-    done = subprocess.run(
-        ["bash", "-c", script], env=dict(env), capture_output=True, text=True, timeout=seconds, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.split(_MARK)[:-1]
+    with subprocess.Popen(
+        ["bash", "-c", script],
+        env=dict(env),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as shell:
+        try:
+            said, complained = shell.communicate(timeout=seconds)
+        finally:
+            # What a page starts beside it ends with it, whatever became of the page.
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+    assert shell.returncode == 0, said + complained
+    return said.split(_MARK)[:-1]
 
 
 def check(example: Example, printed: str) -> None:

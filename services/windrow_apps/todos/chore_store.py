@@ -92,7 +92,12 @@ ON CONFLICT (run_id) DO NOTHING
 _HOLD_RUN = "SELECT done, changed FROM todos.bulk_runs WHERE run_id = %(run_id)s FOR UPDATE"
 _SAVE_RUN = "UPDATE todos.bulk_runs SET done = %(done)s, changed = %(changed)s WHERE run_id = %(run_id)s"
 
-Reminded = Literal["sent", "sent before", "too early", "stale"]
+
+class Reminded(NamedTuple):
+    """What became of a reminder, and the to-do; None: there is none any more."""
+
+    outcome: Literal["sent", "sent before", "too early", "stale"]
+    row: TodoRow | None
 
 
 class Progress(NamedTuple):
@@ -115,11 +120,11 @@ def remind(todo_id: int, deadline: datetime, remind_at: datetime, moment: dateti
     rows = yield Sql(_HOLD, {"id": todo_id})
     row = row_of(rows[0]) if rows else None
     if row is None or row.completed or (row.deadline, row.remind_at) != (deadline, remind_at):
-        return "stale"
+        return Reminded("stale", row)
     if moment < remind_at:
-        return "too early"
+        return Reminded("too early", row)
     new = yield from notify(row, "reminder", remind_at, moment)
-    return "sent" if new else "sent before"
+    return Reminded("sent" if new else "sent before", row)
 
 
 def unkept(after: int, before: datetime, limit: int) -> Op[list[TodoRow]]:

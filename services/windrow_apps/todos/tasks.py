@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 
 from windrow.public import redis_client
 from windrow_apps.shared.database import database_settings, run
+from windrow_apps.shared.notices import notify
 from windrow_apps.todos import chore_store
 from windrow_apps.todos.bulk import update_many
 from windrow_apps.todos.cache import Cache
@@ -43,7 +44,11 @@ FORGET_AT_ONCE = 500
 def send_task_reminder(todo_id: int, deadline: str, remind_at: str) -> dict[str, str]:
     """Remind the owner of a to-do, once, if it still has this deadline (both ISO 8601)."""
     due, moment = datetime.fromisoformat(deadline), datetime.fromisoformat(remind_at)
-    return {"reminder": run(database_settings(), APP, chore_store.remind(todo_id, due, moment, None))}
+    outcome, row = run(database_settings(), APP, chore_store.remind(todo_id, due, moment, None))
+    if outcome == "sent" and row is not None:
+        # The row in todos.notices is the reminder. Whoever dies here costs the operator's copy, and sends none twice.
+        notify("reminder", f"{row.title} is due {deadline}", f"To-do {row.id} of {row.owner}: {row.title}")
+    return {"reminder": outcome}
 
 
 @shared_task(name="todos.process_task_statistics", **RETRY)

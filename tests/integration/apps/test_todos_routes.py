@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -311,6 +312,30 @@ def test_the_health_document_names_every_part(client: httpx.Client) -> None:
         "database": "healthy",
         "redis": "healthy",
     }
+
+
+def test_without_a_database_health_is_503_and_nothing_is_answered_as_if_it_were_there(
+    todos_api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"postgresql://u:p@127.0.0.1:{taken.getsockname()[1]}/d"
+    monkeypatch.setenv("WINDROW_DATABASE_URL", url)
+    monkeypatch.setenv("WINDROW_APP_ACQUIRE_SECONDS", "0.2")
+    redis_url = todos_api.settings.redis_url.get_secret_value()
+    with RunningApi(url, redis_url, apps=("todos",), api_auth=False, api_ledger_seconds=0.2) as away:
+        answer = away.client.get("/health")
+        assert answer.status_code == 503
+        found = answer.json()
+        assert (found["status"], found["database"], found["redis"]) == ("unhealthy", "unhealthy", "healthy")
+        for method, path in (
+            ("GET", "/tasks"),
+            ("GET", "/tasks/1"),
+            ("POST", "/tasks"),
+            ("POST", "/tasks/export"),
+        ):
+            refused = away.client.request(method, path, json={"title": "x"} if path == "/tasks" else None)
+            assert refused.status_code == 503, refused.text
+            assert refused.headers["Retry-After"]
 
 
 def test_the_document_shows_the_routes(client: httpx.Client) -> None:

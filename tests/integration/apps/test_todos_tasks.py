@@ -16,7 +16,7 @@ import pytest
 from tests.integration.apps.conftest import Table
 from windrow_apps.shared.database import DatabaseSettings, run
 from windrow_apps.shared.ops import Op
-from windrow_apps.todos import chore_store, export_store, store
+from windrow_apps.todos import chore_store, export_store, store, tasks
 from windrow_apps.todos.bulk import update_many
 from windrow_apps.todos.chore_store import Progress
 from windrow_apps.todos.chores import Chores
@@ -60,7 +60,7 @@ class World:
     def remind(self, row: TodoRow, now: datetime) -> str:
         given = job_input(row)
         deadline, moment = (datetime.fromisoformat(given[name]) for name in ("deadline", "remind_at"))
-        return self.run(chore_store.remind(given["todo_id"], deadline, moment, now))
+        return self.run(chore_store.remind(given["todo_id"], deadline, moment, now)).outcome
 
     def notices(self, kind: str) -> list[int]:
         rows = self.table.rows(
@@ -104,6 +104,19 @@ def test_a_reminder_of_another_deadline_or_of_what_is_done_does_nothing(world: W
     assert world.remind(moved, DEADLINE + timedelta(days=2)) == "stale"
     world.run(store.remove(world.owner, row.id))
     assert world.remind(moved, DEADLINE + timedelta(days=2)) == "stale"
+
+
+def test_the_task_tells_the_operator_once(
+    world: World, todos_env: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr(tasks, "notify", lambda *words: told.append(words))
+    # By the database's own clock, for the task has no other.
+    row = world.add(datetime.now(UTC), deadline=datetime.now(UTC) + timedelta(hours=23))
+    given = job_input(row)
+    assert [tasks.send_task_reminder(**given)["reminder"] for _ in range(2)] == ["sent", "sent before"]
+    assert [words[0] for words in told] == ["reminder"]
+    assert "Buy milk" in told[0][1]
 
 
 def _fields(row: TodoRow) -> dict[str, Any]:

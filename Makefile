@@ -20,7 +20,7 @@ BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else ec
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart crash bench image sbom clean
+.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart dashboards crash bench image sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ chart: $(READY) ## Write the chart's values.schema.json and README.md anew from 
 	@$(BIN)/python -m tools.go_tools helm-values-schema-json helm-docs >/dev/null
 	@program="$$($(BIN)/python -m tools.go_tools helm-values-schema-json)"; cd charts/windrow && "$$program"
 	@"$$($(BIN)/python -m tools.go_tools helm-docs)" --chart-search-root charts/windrow
+
+dashboards: $(READY) ## Compile infra/dashboards into the chart
+	@$(BIN)/python -m tools.dashboards -m infra.dashboards
 
 crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded instants; writes build/crash.json
 	@WINDROW_CRASH=full $(BIN)/pytest tests/faults $(ARGS)

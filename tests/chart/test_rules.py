@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +10,15 @@ import pytest
 import yaml
 
 from tests.chart.conftest import CHART, ROOT, Render
+from tests.chart.exposed import TARGET, Labels, foreign, ours, series_of, unknown
 from tests.chart.mutants import mutants
 from tests.chart.promtool import check_rules, outcomes
-from tests.unit.exporter.test_collector import EXCEPTIONS, stats, view
 from windrow.core.buckets import LABELS
-from windrow.exporter.collector import WindrowCollector
-from windrow.store.live import QueueNow
 
 #: The first one may have to build promtool.
 pytestmark = pytest.mark.timeout(1800)
 CASES = {path.stem: path for path in sorted((Path(__file__).parent / "rules").glob("*.yaml"))}
 RUNBOOKS = ROOT / "docs" / "runbooks"
-#: What a scrape adds to every series.
-TARGET = {"namespace", "job", "instance", "pod"}
-#: Of kube-state-metrics 2 and of KEDA 2.15 and newer.
-FOREIGN = {
-    "kube_horizontalpodautoscaler_status_current_replicas": {"horizontalpodautoscaler"},
-    "kube_horizontalpodautoscaler_spec_max_replicas": {"horizontalpodautoscaler"},
-    "keda_scaler_detail_errors_total": {
-        *("exported_namespace", "metric", "scaledObject", "scaler", "triggerIndex", "type")
-    },
-}
-_SERIES = re.compile(r"\b((?:windrow|kube|keda)_\w+)\{([^}]*)\}")
-_LABEL = re.compile(r'(\w+)=~?"')
-_GROUPING = re.compile(r"\b(?:without|by|ignoring|on) \(([^)]*)\)")
 Alert = dict[str, Any]
 
 
@@ -55,14 +39,9 @@ def alerts(rules_file: str) -> dict[str, Alert]:
 
 
 @pytest.fixture(scope="module")
-def exposed() -> dict[str, set[str]]:
-    """Every name of the real collector with its labels."""
-    seen = view(stats(declared=(("t", "q"),)), [QueueNow("q", False, {}, 0.0)])
-    found: dict[str, set[str]] = {}
-    for family in WindrowCollector(lambda: seen, EXCEPTIONS).collect():
-        for sample in family.samples:
-            found.setdefault(sample.name, set()).update(sample.labels)
-    return found
+def exposed() -> Labels:
+    """Every name of our doors and of those whom we ask, with its labels."""
+    return {**ours(), **foreign()}
 
 
 def put(folder: Path, alert: Alert) -> Path:
@@ -119,37 +98,19 @@ def test_no_total_is_counted_once_a_replica_of_the_exporter(alerts: dict[str, Al
             assert len(once.findall(alert["expr"])) == len(re.findall(r"windrow_\w+\{", alert["expr"])), name
 
 
-def series_of(text: str) -> Iterator[tuple[str, set[str]]]:
-    for name, matchers in _SERIES.findall(text):
-        yield name, set(_LABEL.findall(matchers))
-
-
-def test_every_name_and_label_is_one_that_is_exposed(
-    alerts: dict[str, Alert], exposed: dict[str, set[str]]
-) -> None:
-    known = exposed | FOREIGN
+def test_every_name_and_label_is_one_that_is_exposed(alerts: dict[str, Alert], exposed: Labels) -> None:
     for name, alert in alerts.items():
-        expr = alert["expr"]
-        used = dict(series_of(expr))
-        assert used, name
-        # A name without braces would pass unseen.
-        assert set(re.findall(r"\b(?:windrow|kube|keda)_\w+", re.sub(r'"[^"]*"', '""', expr))) == used.keys()
-        for metric, labels in series_of(expr):
-            assert metric in known, f"{name}: {metric}"
-            assert labels - TARGET <= known[metric], f"{name}: {metric}"
-        grouped = {label.strip() for found in _GROUPING.findall(expr) for label in found.split(",")}
-        assert grouped - TARGET <= set().union(*(known[metric] for metric in used)), name
-        shown = set(re.findall(r"\$labels\.(\w+)", str(alert["annotations"])))
-        assert shown - TARGET <= set().union(*(known[metric] for metric in used)), name
+        shown = re.findall(r"\$labels\.(\w+)", str(alert["annotations"]))
+        assert list(series_of(alert["expr"])), name
+        assert unknown(alert["expr"], exposed, shown) == [], name
 
 
-def test_the_input_of_every_case_has_the_labels_of_the_exporter(exposed: dict[str, set[str]]) -> None:
-    known = exposed | FOREIGN
+def test_the_input_of_every_case_has_the_labels_of_the_exporter(exposed: Labels) -> None:
     for name, path in CASES.items():
         for case in yaml.safe_load(path.read_text())["tests"]:
             for given in case["input_series"]:
                 ((metric, labels),) = series_of(given["series"])
-                assert labels - TARGET == known[metric], f"{name}: {given['series']}"
+                assert labels - TARGET == exposed[metric], f"{name}: {given['series']}"
                 for bound in re.findall(r'\ble="([^"]*)"', given["series"]):
                     assert bound in LABELS, f"{name}: {given['series']}"
 

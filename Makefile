@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.complete
 # `make test` runs these in this order, LANES at a time: most of their time is waiting. Long ones come early.
 LANES ?= 2
-SUITES := unit integration contract conformance promises chart-test faults
+SUITES := unit integration contract conformance promises chart-test monitoring faults
 
 # CI's machine is shared: what needs processes may fail once there. The run says what it repeated.
 RERUNS = $(if $(and $(CI),$(filter-out unit,$@)),--reruns 1 -raR)
@@ -50,7 +50,7 @@ format: $(READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-test: $(READY) ## check, then the suites: unit, integration, contract, conformance, promises, chart-test, faults
+test: $(READY) ## check, then the suites, unit to faults
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory check && \
 	$(MAKE) --no-print-directory -j$(LANES) $(if $(CI),-Otarget) $(SUITES) && \
@@ -70,6 +70,7 @@ contract: ## What two files must agree about
 conformance: ## A Celery project, unchanged, beside stock Celery
 promises: ## What the README promises, on real processes: poison, outages, cancels, drains
 chart-test: ## The Helm chart: lint, schemas, guards, contracts; builds Helm and its like once, from Go modules
+monitoring: ## A real Prometheus and Alertmanager over a running stack; WINDROW_RECORD=1, WINDROW_PICTURES=1 keep what it saw
 faults: ## Processes killed and stores taken away
 
 # Each case once, never again: a job lost in one of two runs is a lost job.

@@ -8,6 +8,8 @@ from infra.dashboards.board import board
 from infra.dashboards.parts import OURS, Query, figure, graph, grown, listing, now, quantile, quantiles, rate
 
 FAILED = f'outcome="failed",{OURS}'
+#: Not what Prometheus and the kubelet ask.
+ROUTES = f'route!~"/(metrics|livez|readyz)",{OURS}'
 ENDED = f'outcome=~"succeeded|failed",{OURS}'
 QUEUED = f'state="queued",{OURS}'
 
@@ -58,7 +60,7 @@ def overview() -> Any:
                 graph(
                     "Requests to the API",
                     Query(
-                        f"sum by (status) (rate(windrow_http_requests_total{{{OURS}}}[$__rate_interval]))",
+                        f"sum by (status) (rate(windrow_http_requests_total{{{ROUTES}}}[$__rate_interval]))",
                         "{{status}}",
                     ),
                     text="Requests a second, by status.",
@@ -107,7 +109,7 @@ def overview() -> Any:
                     "API",
                     Query(
                         "histogram_quantile(0.95, sum by (le, route) "
-                        f"(rate(windrow_http_request_seconds_bucket{{{OURS}}}[$__rate_interval])))",
+                        f"(rate(windrow_http_request_seconds_bucket{{{ROUTES}}}[$__rate_interval])))",
                         "{{route}}",
                     ),
                     text="95 of 100 requests are answered in this time; those that wait for a job among them.",

@@ -110,6 +110,9 @@ def figure(
         .graph_mode(commons.BigValueGraphMode.AREA)
         .color_mode(commons.BigValueColorMode.VALUE)
     )
+    if unit == "short":
+        # Prometheus' increase() estimates; there are no parts of a job.
+        panel.decimals(0)
     if bad is not None:
         first, then = ("green", "red") if bad >= 0 else ("red", "green")
         panel.thresholds(

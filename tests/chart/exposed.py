@@ -21,7 +21,7 @@ TARGET = frozenset({"namespace", "job", "instance", "pod"})
 RECORDED = Path(__file__).with_name("foreign_metrics.yaml")
 _NAME = re.compile(r"\b(?:(?:windrow|kube|keda)_\w+|ALERTS)\b")
 _SERIES = re.compile(r"\b((?:windrow|kube|keda)_\w+|ALERTS)\{([^}]*)\}")
-_LABEL = re.compile(r'(\w+)=~?"')
+_LABEL = re.compile(r'(\w+)(?:=~?|!=|!~)"')
 _GROUPING = re.compile(r"\b(?:without|by|ignoring|on) \(([^)]*)\)")
 _STRING = re.compile(r'"[^"]*"')
 Labels = Mapping[str, set[str]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 import yaml
 
 from tests.chart.conftest import CHART, ROOT, Render
-from tests.chart.exposed import TARGET, Labels, foreign, ours, series_of, unknown
+from tests.chart.exposed import Labels, foreign, ours, series_of, unknown
 from tests.chart.mutants import mutants
 from tests.chart.promtool import check_rules, outcomes
+from tests.chart.recorded import built
+from tests.chart.recorded import load as recording
 from windrow.core.buckets import LABELS
 
 #: The first one may have to build promtool.
@@ -39,18 +42,24 @@ def alerts(rules_file: str) -> dict[str, Alert]:
 
 
 @pytest.fixture(scope="module")
+def inputs() -> dict[str, str]:
+    """The promtool test of each alert, with the series as they were recorded."""
+    return {name: built(path) for name, path in CASES.items()}
+
+
+@pytest.fixture(scope="module")
 def exposed() -> Labels:
     """Every name of our doors and of those whom we ask, with its labels."""
     return {**ours(), **foreign()}
 
 
-def put(folder: Path, alert: Alert) -> Path:
+def put(folder: Path, alert: Alert, inputs: Mapping[str, str]) -> Path:
     """A test file of this alert beside a rules file that has no other one."""
     folder.mkdir(parents=True)
     groups = {"groups": [{"name": "one", "rules": [alert]}]}
     (folder / "rules.yaml").write_text(yaml.safe_dump(groups))
     path = folder / "test.yaml"
-    path.write_text(CASES[alert["alert"]].read_text())
+    path.write_text(inputs[alert["alert"]])
     return path
 
 
@@ -75,14 +84,18 @@ def test_every_alert_has_a_case_that_fires_and_one_that_keeps_quiet(alerts: dict
         assert {"fires", "keeps"} == set(cases), name
 
 
-def test_every_alert_fires_when_it_should_and_only_then(alerts: dict[str, Alert], tmp_path: Path) -> None:
-    said = outcomes(tmp_path, {name: put(tmp_path / name, alert) for name, alert in alerts.items()})
+def test_every_alert_fires_when_it_should_and_only_then(
+    alerts: dict[str, Alert], inputs: dict[str, str], tmp_path: Path
+) -> None:
+    said = outcomes(tmp_path, {name: put(tmp_path / name, alert, inputs) for name, alert in alerts.items()})
     assert {name: text for name, text in said.items() if text} == {}
 
 
-def test_a_changed_alert_turns_its_test_red(alerts: dict[str, Alert], tmp_path: Path) -> None:
+def test_a_changed_alert_turns_its_test_red(
+    alerts: dict[str, Alert], inputs: dict[str, str], tmp_path: Path
+) -> None:
     cases = {
-        f"{name}: {change}": put(tmp_path / f"{name}-{number}", mutant)
+        f"{name}: {change}": put(tmp_path / f"{name}-{number}", mutant, inputs)
         for name, alert in alerts.items()
         for number, (change, mutant) in enumerate(mutants(alert))
     }
@@ -105,14 +118,23 @@ def test_every_name_and_label_is_one_that_is_exposed(alerts: dict[str, Alert], e
         assert unknown(alert["expr"], exposed, shown) == [], name
 
 
-def test_the_input_of_every_case_has_the_labels_of_the_exporter(exposed: Labels) -> None:
-    for name, path in CASES.items():
-        for case in yaml.safe_load(path.read_text())["tests"]:
-            for given in case["input_series"]:
-                ((metric, labels),) = series_of(given["series"])
-                assert labels - TARGET == exposed[metric], f"{name}: {given['series']}"
-                for bound in re.findall(r'\ble="([^"]*)"', given["series"]):
-                    assert bound in LABELS, f"{name}: {given['series']}"
+def test_what_was_recorded_of_a_running_stack_is_what_is_exposed() -> None:
+    recorded = {
+        name: set(labels) for names in recording()["series"].values() for name, labels in names.items()
+    }
+    assert recorded == ours(), "record anew: WINDROW_RECORD=1 make monitoring"
+
+
+def test_a_case_with_a_label_or_a_value_that_was_not_recorded_is_refused(tmp_path: Path) -> None:
+    text = CASES["WindrowJobsFailing"].read_text()
+    for change in (
+        ("outcome=", "result="),
+        ('="failed"', '="wrong"'),
+        ("windrow_jobs_fin", "windrow_job_fin"),
+    ):
+        (tmp_path / "case.yaml").write_text(text.replace(*change))
+        with pytest.raises(AssertionError, match="recorded"):
+            built(tmp_path / "case.yaml")
 
 
 def test_every_alert_says_how_bad_what_and_where_to_read_on(alerts: dict[str, Alert]) -> None:

@@ -114,6 +114,14 @@ class Prometheus:
         expr += f'count by (alertname) (max_over_time(ALERTS{{alertstate="firing"}}[{span}s]))'
         return {series["metric"]["alertname"] for series in self.ask("query", query=expr)}
 
+    def quiet(self) -> bool:
+        """No alert fires, nor was any near to it for some seconds: as a window empties, one may come and go.
+
+        Those over hours are near to it for hours.
+        """
+        near = 'absent(max_over_time(ALERTS{alertname!~".+Slow"}[6s]))'
+        return self.value(near) == 1 and not self.alerts()
+
     def value(self, expr: str) -> float | None:
         """Of an expression with one series at most."""
         found = self.ask("query", query=expr)

@@ -88,8 +88,9 @@ class Stack:
         self.prometheus = Prometheus(self._doors, folder, rules, targets)
 
     def begin_beat(self) -> None:
-        """A beat; the one before must be gone."""
-        self.beat = self.world.beat()
+        """A beat, unless there is one."""
+        if self.beat is None:
+            self.beat = self.world.beat()
 
     def end_beat(self) -> None:
         """As a node that is lost."""

@@ -22,9 +22,9 @@ def send() -> None:
 
 @shared_task(name="feeds.fetch", bind=True)
 def fetch(self: Task[..., Any], failures: int) -> str:
-    """Goes well after so many failures."""
+    """Goes well after so many retries."""
     if self.request.retries < failures:
-        raise TimeoutError("the feed does not answer")
+        raise self.retry(exc=TimeoutError("the feed does not answer"), countdown=0.05, max_retries=failures)
     return "fetched"
 
 

@@ -27,7 +27,7 @@ mpl.use("agg")
 COLUMN, ROW = 0.52, 0.30
 DPI = 85
 #: Colours of a picture: what keeps it small.
-COLOURS = 96
+COLOURS = 200
 STEP_SECONDS = 2
 WINDOW = "14s"
 ASK_SECONDS = 20
@@ -115,11 +115,11 @@ def draw(board: Mapping[str, Any], source: Source) -> Figure:
             else (left, bottom, wide, high),
             frameon=False,
         )
-        _fill(inner, panel, found)
+        _fill(inner, panel, found, (source.until - source.since) / 60)
     return figure
 
 
-def _fill(axes: Any, panel: Mapping[str, Any], found: Sequence[Series]) -> None:
+def _fill(axes: Any, panel: Mapping[str, Any], found: Sequence[Series], minutes: float) -> None:
     unit = panel["fieldConfig"]["defaults"].get("unit", "short")
     real = [(name, x, y) for name, x, y in found if any(not math.isnan(value) for value in y)]
     if not real:
@@ -172,7 +172,7 @@ def _fill(axes: Any, panel: Mapping[str, Any], found: Sequence[Series]) -> None:
         if custom.get("fillOpacity", 0) > 10:
             axes.fill_between(x, y, alpha=0.15, color=line.get_color())
     axes.set_ylim(bottom=0)
-    axes.margins(x=0)
+    axes.set_xlim(0, minutes)
     axes.grid(color="#ececec", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=6, length=0, colors="#6e6e6e")

@@ -52,19 +52,27 @@ def began(stack: Stack) -> float:
     )
     world.until(lambda: stack.prometheus.value(folded) is not None, 60)
     # Again, now that all series are known: what grows is seen to grow.
+    use(stack)
     with world.client() as client:
-        for _ in range(10):
-            assert client.post("/v1/jobs", json={"task": "reports.render"}).status_code == 202
         for job_id in failing:
             assert client.post(f"/v1/jobs/{job_id}:retry").status_code < 300
     world.wait_final([*failing, *world.submit("reports.render", count=4, expires_in=-1.0)], 60)
     return began
 
 
+def use(stack: Stack) -> None:
+    """As callers do all day."""
+    with stack.world.client() as client:
+        for _ in range(10):
+            assert client.post("/v1/jobs", json={"task": "reports.render"}).status_code == 202
+            assert client.get("/v1/jobs", params={"limit": 5}).status_code == 200
+
+
 def scene(stack: Stack, alert: str, induce: Callable[[], object]) -> dict[str, Any]:
     """Do it and wait for the alert at the Alertmanager; nothing else may fire, and what fired before is over."""
     prometheus = stack.prometheus
     stack.world.until(prometheus.quiet, FIRE_SECONDS, prometheus.alerts)
+    use(stack)
     began = time.time()
     induce()
     stack.world.until(
@@ -142,6 +150,8 @@ def test_a_beat_that_is_gone_and_everything_is_well_again_after_all(stack: Stack
         stack.begin_beat()
     stack.world.until(stack.prometheus.quiet, FIRE_SECONDS, stack.prometheus.alerts)
     assert stack.prometheus.alerts() == {}
+    too_many = "max_over_time((windrow_worker_slots_busy - windrow_worker_slots)[15m:2s]) > 0"
+    assert stack.prometheus.ask("query", query=too_many) == []
 
 
 def panels() -> Iterator[Any]:

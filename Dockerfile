@@ -16,10 +16,10 @@ FROM uv AS build
 ENV UV_PROJECT_ENVIRONMENT=/opt/windrow
 # The dependencies change less often than the code: they are a step of their own.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-default-groups --no-install-project
+RUN uv sync --frozen --no-default-groups --extra summaries --no-install-project
 COPY README.md LICENSE ./
 COPY services services
-RUN uv sync --frozen --no-default-groups --no-editable
+RUN uv sync --frozen --no-default-groups --extra summaries --no-editable
 # Bytecode that is right whatever time a copied file carries, and that costs no look at the source.
 RUN /opt/windrow/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/windrow/lib
 

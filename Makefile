@@ -111,7 +111,7 @@ sbom: $(READY) ## Write what the images' locks name to build/sbom, as CycloneDX
 	@mkdir -p build/sbom
 	@uv=$$(ls .windrow/tools/uv-*/bin/uv 2>/dev/null | tail -1); \
 	export="$${uv:-uv} export --quiet --frozen --format cyclonedx1.5"; \
-	$$export --no-default-groups --output-file build/sbom/windrow.cdx.json >/dev/null; \
+	$$export --no-default-groups --extra summaries --output-file build/sbom/windrow.cdx.json >/dev/null; \
 	$$export --project docker/tools --output-file build/sbom/windrow-tools.cdx.json >/dev/null; \
 	ls build/sbom/*.cdx.json
 

@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from windrow.api.subjects import Subjects, checked
+from windrow.apps import DEFAULT_APPS
+from windrow.core.addresses import check_database_url, check_redis_url
 
 DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
@@ -53,7 +55,7 @@ class ApiSettings(BaseSettings):
     kubernetes_url: str = "https://kubernetes.default.svc"
     kubernetes_credentials: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     #: Apps of this API, and those of them whose routes need no key.
-    apps: Annotated[tuple[str, ...], NoDecode] = ("parse",)
+    apps: Annotated[tuple[str, ...], NoDecode] = tuple(DEFAULT_APPS.split(","))
     open_apps: Annotated[tuple[str, ...], NoDecode] = ()
 
     #: Jobs of one INSERT, and jobs that may wait for one before new ones get a 503.
@@ -62,6 +64,8 @@ class ApiSettings(BaseSettings):
     #: Bytes of one job's encoded input, and of a whole batch.
     api_input_bytes: int = Field(MIB, ge=1)
     api_batch_bytes: int = Field(32 * MIB, ge=1)
+    #: Seconds that a request's body may take to arrive; a caller who is slower gets a 408.
+    api_body_seconds: float = Field(30.0, gt=0)
     #: Messages per queue and priority step in Redis; the relay holds the rest back.
     window: int = Field(2_000, ge=1)
     #: Seconds between reads of the catalog and of the paused queues.
@@ -86,6 +90,18 @@ class ApiSettings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _database(cls, value: SecretStr) -> SecretStr:
+        check_database_url(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        check_redis_url(value.get_secret_value())
         return value
 
     @field_validator("api_subjects", mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,6 +36,7 @@ class LedgerScheduler(Scheduler):
         self._declare_at = 0.0
         self._lazy_inputs: dict[str, Callable[[], str]] = {}
         self._in_tick = False
+        self._failures = 0
         super().__init__(app, *args, lazy=lazy, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -57,10 +59,15 @@ class LedgerScheduler(Scheduler):
         try:
             if time.monotonic() >= self._declare_at:
                 self._declare(self._crew.tools, self._settings)
-            return self._fire_due(self._crew.tools, self._settings)
+            wait = self._fire_due(self._crew.tools, self._settings)
+            self._failures = 0
+            return wait
         except LedgerUnavailable as exc:
+            self._failures += 1
             logger.warning("The ledger is away, schedules wait: %s", exc)
             self._note.failed(str(exc))
+            ceiling = min(self._settings.failure_seconds, 0.5 * 2 ** min(self._failures, 10))
+            return random.uniform(ceiling / 2, ceiling)
         except Exception as exc:
             logger.exception("The schedules could not be looked at")
             self._note.failed(f"{type(exc).__name__}: {exc}")
@@ -91,7 +98,7 @@ class LedgerScheduler(Scheduler):
             if row.error is not None:
                 logger.error("Schedule %s is refused: %s", row.id, row.error)
         # An empty declaration disables what this release no longer says; no app at all says nothing.
-        if rows or settings.celery_app:
+        if rows or settings.celery_app or settings.apps:
             done = tools.ledgers.run(declare, rows, settings.release, 3 * settings.declare_seconds)
             kept = set(done.kept).intersection(row.id for row in rows)
             if kept:

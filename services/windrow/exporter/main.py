@@ -10,12 +10,14 @@ from windrow.exporter.collector import WindrowCollector
 from windrow.exporter.server import serve
 from windrow.exporter.settings import ExporterSettings
 from windrow.exporter.world import World
+from windrow.telemetry import quiet
 
 
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM; `argv` is empty, for every setting is a WINDROW_ variable."""
     settings = ExporterSettings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    quiet.install()
     world = World(settings)
     registry = CollectorRegistry()
     registry.register(WindrowCollector(world.look, settings.exception_names))

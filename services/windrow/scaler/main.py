@@ -15,6 +15,7 @@ from kubernetes.config import load_incluster_config, load_kube_config
 
 from windrow.scaler.scaler import Scaler
 from windrow.scaler.settings import ScalerSettings
+from windrow.telemetry import quiet
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ HOUR_SECONDS = 3600.0
 def main(argv: list[str]) -> int:
     """Run until SIGTERM; `argv` is empty, for every setting is a WINDROW_ variable. 1: something did not end."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    quiet.install()
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:

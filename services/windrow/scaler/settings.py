@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
+
 
 class Pool(BaseModel):
     """One pool: the same figures that its Deployment and its ScaledObject have."""
@@ -26,8 +28,8 @@ class ScalerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.
     prepared_statements: bool = True
 

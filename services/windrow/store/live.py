@@ -55,6 +55,17 @@ def queues() -> Op[list[QueueNow]]:
     ]
 
 
+@single
+def running() -> Op[int]:
+    """How many jobs a child has."""
+    # The first condition is the index's.
+    rows = yield Query(
+        "SELECT count(*) FROM windrow.jobs WHERE state IN ('claimed', 'running') AND state = 'running'"
+    )
+    count: int = rows[0][0]
+    return count
+
+
 class PoolNow(NamedTuple):
     """The living workers of one pool."""
 

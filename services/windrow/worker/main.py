@@ -12,6 +12,7 @@ from celery.utils.nodenames import host_format
 from windrow.broker.keys import SEP
 from windrow.broker.transport import register as register_transports
 from windrow.core.input import RESERVED_QUEUES
+from windrow.telemetry import quiet
 from windrow.worker import app
 from windrow.worker.check import check
 from windrow.worker.settings import WorkerSettings
@@ -37,10 +38,15 @@ def create_worker(argv: list[str]) -> Any:
 def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = "INFO") -> Any:
     """A Celery WorkController for `settings`; nothing runs yet."""
     register_transports()
+    quiet.install()
     # A line a request drowns what a worker has to say.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     celery = app.load(
-        settings.celery_app, settings.apps, database_url=settings.database_url, redis_url=settings.redis_url
+        settings.celery_app,
+        settings.apps,
+        settings.app_queues,
+        database_url=settings.database_url,
+        redis_url=settings.redis_url,
     )
     check(celery, pool_type)
     refuse_separators(settings.queue_names)

@@ -20,7 +20,8 @@ BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else ec
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart dashboards crash bench image sbom clean
+.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart dashboards crash bench image compose \
+	sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,11 +108,16 @@ image: ## Build the images windrow and windrow-tools; IMAGE=, TAG=, BASE= change
 	$(BUILD) --target windrow $(IMAGE_ARGS) -t $(IMAGE):$(TAG) .
 	$(BUILD) --target tools $(IMAGE_ARGS) -t $(IMAGE)-tools:$(TAG) .
 
+compose: ## Everything in containers with Docker Compose; PROFILE=rabbitmq takes RabbitMQ as the broker
+	@python3 tools/compose_env.py .windrow/compose.env
+	@$(if $(filter rabbitmq,$(PROFILE)),RABBITMQ_HOST=rabbitmq) docker compose --env-file .windrow/compose.env \
+		$(if $(PROFILE),--profile $(PROFILE)) up --build --detach --wait
+
 sbom: $(READY) ## Write what the images' locks name to build/sbom, as CycloneDX
 	@mkdir -p build/sbom
 	@uv=$$(ls .windrow/tools/uv-*/bin/uv 2>/dev/null | tail -1); \
 	export="$${uv:-uv} export --quiet --frozen --format cyclonedx1.5"; \
-	$$export --no-default-groups --extra summaries --output-file build/sbom/windrow.cdx.json >/dev/null; \
+	$$export --no-default-groups --extra summaries --extra traces --output-file build/sbom/windrow.cdx.json >/dev/null; \
 	$$export --project docker/tools --output-file build/sbom/windrow-tools.cdx.json >/dev/null; \
 	ls build/sbom/*.cdx.json
 

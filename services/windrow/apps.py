@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 #: WINDROW_APPS where nobody sets it.
-DEFAULT_APPS = "parse"
+DEFAULT_APPS = "parse,todos,mailroom,summaries,delays"
 DEFAULT_QUEUE = "default"
 
 

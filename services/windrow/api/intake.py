@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -18,16 +17,18 @@ from windrow.core.finite import infinite_places, may_hold_infinite
 from windrow.core.ids import new_id
 from windrow.core.input import JobRequest, arguments, encode, new_job
 from windrow.core.job import NewJob
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+from windrow.core.traceparent import KEY, is_traceparent
+from windrow.telemetry.traceparent import current_traceparent
 
 
 class Intake:
     """Makes jobs out of requests, or says why not."""
 
-    def __init__(self, catalog: Catalog, input_bytes: int) -> None:
+    def __init__(self, catalog: Catalog, input_bytes: int, traced: bool = False) -> None:
+        """`traced`: each request has a span, with which its jobs go on."""
         self._catalog = catalog
         self._input_bytes = input_bytes
+        self._traced = traced
 
     async def job(self, wish: JobRequest, traceparent: str | None = None) -> NewJob:
         """The job of a request by HTTP.
@@ -64,6 +65,8 @@ class Intake:
         # UTF-8 takes at most four bytes a character: most inputs need no second encoding to be measured.
         if len(text) * 4 > self._input_bytes and len(text.encode()) > self._input_bytes:
             raise too_large("The input", self._input_bytes)
+        if self._traced:
+            traceparent = current_traceparent() or traceparent
         job = new_job(wish, entry.task, new_id(), text)
         return job if traceparent is None else _traced(job, traceparent)
 
@@ -83,7 +86,7 @@ def _infinite(args: Sequence[Any], kwargs: Mapping[str, Any], single: bool) -> l
 
 def _traced(job: NewJob, traceparent: str) -> NewJob:
     """`job` with the W3C trace context of its request; a malformed one is dropped, as the standard says."""
-    if not _TRACEPARENT.fullmatch(traceparent):
+    if not is_traceparent(traceparent):
         return job
     options = json.loads(job.options) if job.options else {}
-    return replace(job, options=json.dumps({**options, "traceparent": traceparent}))
+    return replace(job, options=json.dumps({**options, KEY: traceparent}))

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from windrow.api.cors import checked_origins
 from windrow.api.subjects import Subjects, checked
 from windrow.apps import DEFAULT_APPS
 from windrow.core.addresses import check_database_url, check_redis_url
+from windrow.telemetry.settings import TelemetrySettings
 
 DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(TelemetrySettings):
     """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
@@ -28,6 +30,11 @@ class ApiSettings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65_535)
     api_socket: Path | None = None
+    #: PEM files: the API speaks HTTPS. Both or neither.
+    api_tls_certificate: Path | None = None
+    api_tls_key: Path | None = None
+    #: Origins whose pages may call from a browser, comma separated, `https://app.example.com`; empty: none.
+    api_cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     #: Ledger connections of this process: submits share one, so few are enough.
     api_connections: int = Field(4, ge=1, le=100)
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.
@@ -85,12 +92,24 @@ class ApiSettings(BaseSettings):
     #: Seconds that a stopping server gives its open requests.
     api_drain_seconds: float = Field(20.0, ge=0)
 
-    @field_validator("apps", "open_apps", mode="before")
+    @field_validator("apps", "open_apps", "api_cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("api_cors_origins", mode="after")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        checked_origins(value)
+        return value
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> ApiSettings:
+        if (self.api_tls_certificate is None) != (self.api_tls_key is None):
+            raise ValueError("set both WINDROW_API_TLS_CERTIFICATE and WINDROW_API_TLS_KEY, or neither")
+        return self
 
     @field_validator("database_url", mode="after")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import Celery
@@ -9,16 +10,21 @@ from celery.app.utils import find_app
 
 from windrow.apps import DEFAULT_QUEUE, app_queues, find_apps, schedules_of, task_routes
 from windrow.beat.settings import BeatSettings
-from windrow.telemetry import quiet
+from windrow.telemetry import logs
+from windrow.telemetry.celery_logs import take_over
 
 SCHEDULER = "windrow.beat.scheduler:LedgerScheduler"
 
 
 def main(argv: list[str]) -> int:
     """Run beat until it is told to stop; `argv` are further options of `celery beat`. Returns its exit code."""
-    quiet.install()
-    app = load_app(BeatSettings())
-    return int(app.start(["beat", "--scheduler", SCHEDULER, "--loglevel", "INFO", *argv]) or 0)
+    settings = BeatSettings()
+    logs.configure("beat", settings.log_format, secrets=(settings.database_url, settings.redis_url))
+    take_over(logging.INFO)
+    app = load_app(settings)
+    # Its banner is for people.
+    calm = ["--quiet"] if settings.log_format == "json" else []
+    return int(app.start([*calm, "beat", "--scheduler", SCHEDULER, "--loglevel", "INFO", *argv]) or 0)
 
 
 def load_app(settings: BeatSettings) -> Any:

@@ -21,6 +21,7 @@ from windrow.core.errors import LedgerUnavailable
 from windrow.store.declared import declare
 from windrow.store.fire import fire
 from windrow.store.schedules import due, note_failure
+from windrow.telemetry.process_metrics import ProcessMetrics, serve
 
 logger = get_logger(__name__)
 _BATCH = 100
@@ -33,6 +34,7 @@ class LedgerScheduler(Scheduler):
         # Celery makes a lazy one only to print what it is: no settings, no connection.
         self._settings = None if lazy else app.conf.get("windrow_beat") or BeatSettings()
         self._crew: Crew | None = None
+        self._metrics: ProcessMetrics | None = None
         self._declare_at = 0.0
         self._lazy_inputs: dict[str, Callable[[], str]] = {}
         self._in_tick = False
@@ -49,6 +51,11 @@ class LedgerScheduler(Scheduler):
         self._crew = Crew(self._settings)
         self._note = Note("schedules", self._crew.record, self._settings.record_seconds)
         self._crew.start()
+        self._metrics = serve(
+            self._settings.metrics_host,
+            self._settings.metrics_port,
+            {"chores_failing": ("Chores whose last pass failed.", self._crew.failing)},
+        )
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Fire what is due; returns the seconds until the next look. Never raises: beat would end."""
@@ -79,6 +86,9 @@ class LedgerScheduler(Scheduler):
         """Celery calls it from its signal handler and again at the end."""
         if self._crew is None:
             return
+        metrics, self._metrics = self._metrics, None
+        if metrics is not None:
+            metrics.stop()
         if self._crew.stop() and not self._in_tick:
             self._crew.close()
 
@@ -134,7 +144,7 @@ class LedgerScheduler(Scheduler):
             None if made is None else made(),
         )
         for job_id in fired.job_ids:
-            logger.info("Schedule %s made the job %s", schedule_id, job_id)
+            logger.info("Schedule %s made the job %s", schedule_id, job_id, extra={"job_id": job_id})
         post(tools, fired.queued)
         if fired.scheduled:
             tools.wake("promote")

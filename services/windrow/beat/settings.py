@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from windrow.apps import DEFAULT_APPS
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import ProcessSettings
 
 
-class BeatSettings(BaseSettings):
+class BeatSettings(ProcessSettings):
     """Read once, when the scheduler starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

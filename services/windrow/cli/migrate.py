@@ -49,7 +49,10 @@ def _migrate(url: str) -> str:
     from windrow.apps import DEFAULT_APPS, find_apps
     from windrow.store.app_tables import create_app_tables
     from windrow.store.migrate import migrate
+    from windrow.telemetry import logs
 
+    # Alembic's lines.
+    logs.configure("migrate", os.environ.get("WINDROW_LOG_FORMAT", "console"), secrets=(url,))
     # First, for the ledger's revision is what everybody else waits for.
     for spec in find_apps(os.environ.get("WINDROW_APPS", DEFAULT_APPS)):
         if spec.migrations is not None:

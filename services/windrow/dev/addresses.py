@@ -50,6 +50,7 @@ class Addresses:
         """What each part gets: `inherited`, with our addresses."""
         env = {
             "WINDROW_POOL": "default",
+            "WINDROW_LOG_FORMAT": "console",
             # Only this machine can call: what an app offers to everybody needs no key here.
             "WINDROW_OPEN_APPS": apps,
             **inherited,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import TelemetrySettings
 
 
-class ExporterSettings(BaseSettings):
+class ExporterSettings(TelemetrySettings):
     """Read once, when the exporter starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

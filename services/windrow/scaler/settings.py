@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import TelemetrySettings
 
 
 class Pool(BaseModel):
@@ -23,7 +24,7 @@ class Pool(BaseModel):
     scaled_object: str = ""
 
 
-class ScalerSettings(BaseSettings):
+class ScalerSettings(TelemetrySettings):
     """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")

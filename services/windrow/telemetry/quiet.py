@@ -12,6 +12,8 @@ EVERY_SECONDS = 30.0
 MAX_KEPT = 256
 #: Loggers that tell of every attempt to reach a store.
 NOISY = (
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.sdk._shared_internal",
     "psycopg.pool",
     "celery.worker.consumer.consumer",
     "windrow.api.catalog",

@@ -84,12 +84,13 @@ class Foreign:
 
     def _refuse(self, message: Any, why: str) -> None:
         self.refused += 1
-        headers = message.headers
+        headers, queue = message.headers, message.delivery_info["routing_key"]
         logger.error(
             "A foreign message was put on the rejected list: task %s, id %s: %s",
             headers.get("task"),
             headers.get("id"),
             why,
+            extra={"job_id": headers.get("id"), "task": headers.get("task"), "queue": queue},
         )
         message.reject()
 

@@ -7,13 +7,14 @@ import socket
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from windrow.apps import DEFAULT_APPS
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import ProcessSettings
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(ProcessSettings):
     """Read once, by `windrow.worker.main`, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

@@ -8,4 +8,5 @@ SPEC = AppSpec(
     tasks="windrow_apps.parse.tasks",
     router="windrow_apps.parse.routes:router",
     migrations="windrow_apps.parse.migrations",
+    schedules="windrow_apps.parse.schedules:schedules",
 )

@@ -51,6 +51,9 @@ class Client:
     def post(self, path: str) -> httpx.Response:
         return asyncio.run(self._ask("POST", path))
 
+    def delete(self, path: str) -> httpx.Response:
+        return asyncio.run(self._ask("DELETE", path))
+
     async def _ask(self, method: str, path: str) -> httpx.Response:
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
@@ -168,3 +171,63 @@ def test_another_apps_job_is_not_shown(client: Client, jobs: OneJob) -> None:
     answer = client.get(f"/parse/status/{ID}")
     assert answer.status_code == 404
     assert "secret" not in answer.text
+
+
+def test_who_asks_may_say_how_often_to_try_and_whom_to_tell(client: Client, jobs: OneJob) -> None:
+    query = "start_id=1&end_id=2&retries=0&notify_email=Ann@example.org&notify_webhook=https://hooks.example.org/x"
+    assert client.post(f"/parse?{query}").status_code == 202
+    assert jobs.submitted[-1].kwargs == {
+        "start_id": 1,
+        "end_id": 2,
+        "retries": 0,
+        "notify_email": "Ann@example.org",
+        "notify_webhook": "https://hooks.example.org/x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "field_name"),
+    [
+        ("retries=-1", "retries"),
+        ("retries=11", "retries"),
+        ("notify_email=nobody", "notify_email"),
+        ("notify_webhook=ftp://example.org", "notify_webhook"),
+        ("notify_webhook=http://127.0.0.1:6379/", "notify_webhook"),
+        ("notify_webhook=http://localhost/", "notify_webhook"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_refused(client: Client, jobs: OneJob, query: str, field_name: str) -> None:
+    answer = client.post(f"/parse?start_id=1&end_id=2&{query}")
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", field_name]
+    assert jobs.submitted == []
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "word", "message"),
+    [
+        (State.QUEUED, 200, "Task cancelled", "It had not started; no page was read"),
+        (
+            State.RUNNING,
+            200,
+            "Task is being cancelled",
+            "It stops within seconds; the pages that it has recorded stay",
+        ),
+        (State.SUCCEEDED, 409, "Task has ended", "Nothing to cancel: it has succeeded"),
+        (State.CANCELLED, 409, "Task has ended", "Nothing to cancel: it has been cancelled"),
+    ],
+)
+def test_a_cancel_says_what_it_did(
+    client: Client, jobs: OneJob, state: State, status: int, word: str, message: str
+) -> None:
+    jobs.kept[ID] = replace(JOB, state=state)
+    answer = client.delete(f"/parse/{ID}")
+    assert answer.status_code == status
+    assert answer.json() == {"task_id": ID, "status": word, "message": message}
+
+
+def test_only_a_parse_job_can_be_cancelled_here(client: Client, jobs: OneJob) -> None:
+    assert client.delete("/parse/nope").status_code == 404
+    jobs.kept[ID] = replace(JOB, task="payroll.run")
+    assert client.delete(f"/parse/{ID}").json()["state"] == "UNKNOWN"
+    assert jobs.kept[ID].state is State.QUEUED

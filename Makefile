@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.complete
 # `make test` runs these in this order, LANES at a time: most of their time is waiting. Long ones come early.
 LANES ?= 2
-SUITES := unit integration contract conformance promises chart-test faults
+SUITES := unit integration contract conformance promises chart-test monitoring faults
 
 # CI's machine is shared: what needs processes may fail once there. The run says what it repeated.
 RERUNS = $(if $(and $(CI),$(filter-out unit,$@)),--reruns 1 -raR)
@@ -20,7 +20,8 @@ BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else ec
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart crash bench image compose sbom clean
+.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart dashboards crash bench image compose \
+	sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +51,7 @@ format: $(READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-test: $(READY) ## check, then the suites: unit, integration, contract, conformance, promises, chart-test, faults
+test: $(READY) ## check, then the suites, unit to faults
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory check && \
 	$(MAKE) --no-print-directory -j$(LANES) $(if $(CI),-Otarget) $(SUITES) && \
@@ -70,6 +71,7 @@ contract: ## What two files must agree about
 conformance: ## A Celery project, unchanged, beside stock Celery
 promises: ## What the README promises, on real processes: poison, outages, cancels, drains
 chart-test: ## The Helm chart: lint, schemas, guards, contracts; builds Helm and its like once, from Go modules
+monitoring: ## A real Prometheus and Alertmanager over a running stack; WINDROW_RECORD=1, WINDROW_PICTURES=1 keep what it saw
 faults: ## Processes killed and stores taken away
 
 # Each case once, never again: a job lost in one of two runs is a lost job.
@@ -91,6 +93,9 @@ chart: $(READY) ## Write the chart's values.schema.json and README.md anew from 
 	@$(BIN)/python -m tools.go_tools helm-values-schema-json helm-docs >/dev/null
 	@program="$$($(BIN)/python -m tools.go_tools helm-values-schema-json)"; cd charts/windrow && "$$program"
 	@"$$($(BIN)/python -m tools.go_tools helm-docs)" --chart-search-root charts/windrow
+
+dashboards: $(READY) ## Compile infra/dashboards into the chart
+	@$(BIN)/python -m tools.dashboards -m infra.dashboards
 
 crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded instants; writes build/crash.json
 	@WINDROW_CRASH=full $(BIN)/pytest tests/faults $(ARGS)

@@ -72,7 +72,7 @@ class PoolNow(NamedTuple):
     name: str
     serving: int
     draining: int
-    #: Jobs that they can run at once, and do.
+    #: Jobs that they can run at once, and do; what a worker claimed ahead runs only later.
     slots: int
     busy: int
     #: Seconds since the one that is behind most renewed its lease.
@@ -85,7 +85,7 @@ def pools() -> Op[list[PoolNow]]:
     rows = yield Query(
         """
         SELECT p.pool, count(w.id) FILTER (WHERE NOT w.draining), count(w.id) FILTER (WHERE w.draining),
-               coalesce(sum(w.concurrency), 0), coalesce(sum(w.busy), 0),
+               coalesce(sum(w.concurrency), 0), coalesce(sum(least(w.busy, w.concurrency)), 0),
                coalesce(max(extract(epoch FROM clock_timestamp() - w.renewed_at)), 0)::float8
         FROM (SELECT pool FROM windrow.tasks WHERE retired_at IS NULL
               UNION SELECT pool FROM windrow.workers WHERE ended_at IS NULL) p

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from windrow.broker.address import BrokerSettings
 
 
-class ExporterSettings(BaseSettings):
+class ExporterSettings(BrokerSettings):
     """Read once, when the exporter starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

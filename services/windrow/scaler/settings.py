@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from windrow.broker.address import BrokerSettings
 
 
 class Pool(BaseModel):
@@ -21,7 +23,7 @@ class Pool(BaseModel):
     scaled_object: str = ""
 
 
-class ScalerSettings(BaseSettings):
+class ScalerSettings(BrokerSettings):
     """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")

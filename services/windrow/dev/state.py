@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from windrow.broker.address import place
 from windrow.dev.private import write_private
 
 FILE_NAME = "up.json"
@@ -22,6 +23,9 @@ class UpState(BaseModel):
     #: None when Flower is not installed.
     flower_url: str | None
     redis_url: str
+    #: None: the queues are on Redis.
+    rabbitmq_url: str | None = None
+    rabbitmq_management_url: str | None = None
     database_url: str
     #: Process id by part, `up` itself among them; 0 for one that is about to start again.
     pids: dict[str, int]
@@ -46,6 +50,8 @@ class UpState(BaseModel):
             "Metrics": self.metrics_url,
             "Flower": self.flower_url,
             "Redis": self.redis_url.rpartition("@")[2],
+            "RabbitMQ": place(self.rabbitmq_url) if self.rabbitmq_url else None,
+            "RabbitMQ pages": self.rabbitmq_management_url,
             "Postgres": self.database_url.rpartition("@")[2],
             "API key and full addresses": str(folder / FILE_NAME),
         }

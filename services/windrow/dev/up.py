@@ -119,6 +119,7 @@ class Up:
         return Addresses(
             database_url=stores.database_url,
             redis_url=stores.redis_url,
+            amqp_url=stores.amqp_url,
             api_host=settings.api_host,
             api_port=free_port(settings.api_port),
             exporter_port=free_port(settings.exporter_port),
@@ -133,6 +134,8 @@ class Up:
             metrics_url=addresses.metrics_url,
             flower_url=addresses.flower_url,
             redis_url=addresses.redis_url,
+            rabbitmq_url=addresses.amqp_url or None,
+            rabbitmq_management_url=stores.management_url or None,
             database_url=addresses.database_url,
             pids={},
         )

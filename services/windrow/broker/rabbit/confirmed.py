@@ -25,6 +25,7 @@ class Confirmed:
         #: Sent and not confirmed: sequence number -> job id, in order.
         self._open: dict[int, str] = {}
         self._refused: list[str] = []
+        self._gone = ""
         #: Queue -> (depth, until when it is believed).
         self._depths: dict[str, tuple[int, float]] = {}
         channel.confirm_select()
@@ -61,6 +62,9 @@ class Confirmed:
             depth, until = self._depths[name]
             self._depths[name] = depth + min(room, len(batch)), until
         self._wait(time.monotonic() + seconds)
+        if self._gone:
+            # Somebody deleted it since it was counted, and this channel speaks to the one that was.
+            raise OSError(f"RabbitMQ has no queue {self._gone}")
         return refused, {name: self._depths[name][0] for name in batches if name in self._depths}
 
     def _publish(self, name: str, message: Message) -> None:
@@ -96,9 +100,7 @@ class Confirmed:
                 self._refused.append(job_id)
 
     def _returned(self, exc: Exception, exchange: str, name: str, message: Any) -> None:
-        # Somebody deleted the queue since it was counted.
-        self._depths.pop(name, None)
-        self._refused.append(message.properties.get("message_id", ""))
+        self._gone = name
 
     def _upto(self, tag: int, multiple: bool) -> list[int]:
         if not multiple:

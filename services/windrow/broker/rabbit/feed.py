@@ -9,9 +9,7 @@ deliveries: they return to their queues, and whoever gets them learns from the l
 from __future__ import annotations
 
 import logging
-import os
 import random
-import select
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +20,7 @@ from amqp.basic_message import Message as AmqpMessage
 from windrow.broker.intake import MAX_TAKE, Budget
 from windrow.broker.keys import STEPS, list_name
 from windrow.broker.outage import Outage
+from windrow.broker.rabbit.bell import Bell
 from windrow.broker.rabbit.delivery import RabbitMessage, Tag
 from windrow.broker.rabbit.link import FAILED, Link
 from windrow.broker.rabbit.queues import declare, steps, take
@@ -36,6 +35,8 @@ HEARTBEAT_SECONDS = 10.0
 SLOW_PAUSE_SECONDS = 10.0
 #: Seconds until all queues were empty is asked again for what may be taken ahead.
 EMPTY_PAUSE_SECONDS = 0.05
+#: Between two looks whether messages wait in spite of a subscription: a queue that was made anew knows nothing of it.
+LOOK_SECONDS = 5.0
 #: A queue that falls below this wakes the relay, once; as on Redis.
 LOW_WATER = 800
 #: Full messages that nobody may run, the newest; as on Redis.
@@ -68,10 +69,10 @@ class RabbitFeed(threading.Thread):
         self._consumers: dict[str, tuple[str, int]] = {}
         self._pushed: list[tuple[Any, str, int]] = []
         self._ahead_at = 0.0
+        self._look_at = 0.0
+        self._overlooked = False
         self._stopping = False
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        self._bell = Bell()
 
     def begin(self, low: Callable[[], None], prefetch: int) -> None:
         """See RabbitIntake.attach."""
@@ -80,10 +81,7 @@ class RabbitFeed(threading.Thread):
 
     def wake(self) -> None:
         """There is something to do; from any thread."""
-        try:
-            os.write(self._wake_write, b"!")
-        except (BlockingIOError, OSError):
-            pass  # Full of wake-ups already, or closed.
+        self._bell.ring()
 
     def stop(self, timeout: float = 3.0) -> None:
         """Settle what has ended, and leave."""
@@ -108,7 +106,7 @@ class RabbitFeed(threading.Thread):
             if not self._stopping:
                 failures = 0 if time.monotonic() - began > 30.0 else failures + 1
                 ceiling = min(5.0, 0.05 * 2 ** min(failures, 10))
-                self._sleep(random.uniform(ceiling / 2, ceiling))
+                self._bell.sleep(random.uniform(ceiling / 2, ceiling))
         self._link.close()
 
     def _serve(self) -> None:
@@ -144,6 +142,8 @@ class RabbitFeed(threading.Thread):
         room = self._holder.room()
         now = time.monotonic()
         if room.free:
+            if self._consumers and now >= self._look_at:
+                self._look()
             if not self._consumers and not self._fill(room):
                 self._subscribe()
         else:
@@ -202,6 +202,7 @@ class RabbitFeed(threading.Thread):
 
     def _subscribe(self) -> None:
         channel = self._link.channel
+        self._look_at, self._overlooked = time.monotonic() + LOOK_SECONDS, False
         channel.basic_qos(0, self._prefetch, False)
         for queue, step in steps(self._queues, 0):
             tag = f"windrow-{self._epoch}-{queue}-{step}"
@@ -221,6 +222,18 @@ class RabbitFeed(threading.Thread):
             self._link.channel.basic_cancel(tag)
         self._hand_over()
 
+    def _look(self) -> None:
+        """Raises OSError when something has been waiting where we are subscribed, for longer than a look."""
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        # All of them: what is missing is made.
+        waiting = [
+            declare(self._link.channel, list_name(queue, step)) for queue, step in steps(self._queues, 0)
+        ]
+        if any(waiting) and self._overlooked:
+            # The channel still speaks to a queue of that name that is gone.
+            raise OSError("a subscription that brings nothing")
+        self._overlooked = any(waiting)
+
     def _cancelled(self, tag: str) -> None:
         # Somebody deleted the queue.
         raise OSError(f"RabbitMQ ended the subscription {tag}")
@@ -230,6 +243,7 @@ class RabbitFeed(threading.Thread):
         if not self._pushed:
             return
         pushed, self._pushed = self._pushed, []
+        self._overlooked = False
         pushed.sort(key=lambda one: -one[2])
         messages = [message for raw, queue, step in pushed for message in self._messages([raw], queue, step)]
         free = self._holder.room().free
@@ -266,20 +280,9 @@ class RabbitFeed(threading.Thread):
         connection.heartbeat_tick()
         sock = connection.transport.sock
         if not getattr(sock, "pending", lambda: 0)():
-            self._sleep(SLEEP_SECONDS, sock)
+            self._bell.sleep(SLEEP_SECONDS, sock)
         for _ in range(MAX_TAKE):
             try:
                 connection.drain_events(timeout=0)
             except (TimeoutError, BlockingIOError):
                 return
-
-    def _sleep(self, seconds: float, sock: Any = None) -> None:
-        poll = select.poll()
-        poll.register(self._wake_read, select.POLLIN)
-        if sock is not None:
-            poll.register(sock, select.POLLIN)
-        poll.poll(seconds * 1000)
-        try:
-            os.read(self._wake_read, 4096)
-        except BlockingIOError:
-            pass

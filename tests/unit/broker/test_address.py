@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsConfigDict
 
 from windrow.broker.address import BrokerSettings, place
 
@@ -20,7 +21,7 @@ NAMED = {
 class Settings(BrokerSettings):
     """As a door's, which read WINDROW_*."""
 
-    model_config = {"env_prefix": "WINDROW_", "extra": "ignore"}
+    model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from amqp.basic_message import Message as AmqpMessage
 
 from tests.support.broker_consumer import ids
 from tests.support.rabbit import Management, RabbitConsumer
+from windrow.broker import choice
 from windrow.broker.errors import BrokerUnavailable
 from windrow.broker.message import Message
 from windrow.broker.rabbit.depth import RabbitDepth
@@ -116,6 +117,12 @@ def test_a_full_celery_message_is_known_for_one_and_a_rejected_one_is_kept_aside
     kept = channel.basic_get(REJECTED)
     assert json.loads(kept.body) == json.loads(FOREIGN["body"])
     assert kept.properties["application_headers"]["id"] == "f1"
+
+
+def test_queues_can_be_made_before_anybody_uses_them(amqp_url: str, rabbit: Management) -> None:
+    # As `windrow catalog sync` does: KEDA asks for the queues of a pool that never had a worker.
+    choice.declare(amqp_url, ["a", "b"])
+    assert rabbit.queues().keys() == {f"{queue}{step}" for queue in "ab" for step in ("", ":3", ":6", ":9")}
 
 
 def test_what_is_neither_ours_nor_celerys_is_dropped_and_stops_nobody(

@@ -17,7 +17,7 @@ from windrow.broker.errors import BrokerUnavailable
 from windrow.broker.intake import Budget
 from windrow.broker.message import Message
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 Open = Callable[..., Any]
 NOBODY = "redis://127.0.0.1:1/0"
 

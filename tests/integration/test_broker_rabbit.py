@@ -23,7 +23,7 @@ from windrow.broker.rabbit.link import Link
 from windrow.broker.rabbit.publisher import RabbitPublisher
 from windrow.dev.rabbit_server import RabbitServer
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 FOREIGN: dict[str, Any] = {
     "body": b'[[1], {}, {"callbacks": null}]',
     "content_type": "application/json",

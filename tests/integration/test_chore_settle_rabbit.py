@@ -13,7 +13,7 @@ from windrow.beat.chores.settle import Settle
 from windrow.broker.message import Message
 from windrow.store.held import in_flight
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

@@ -10,14 +10,17 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from celery import Celery
+from kombu.entity import Queue
 
 from tests.promises.world import FAST, World
 from tests.support.processes import Doors
 from tests.support.rabbit import Management
+from windrow.broker.rabbit.queues import ARGUMENTS
 from windrow.dev.guard import Guard
 from windrow.dev.rabbit_server import RabbitServer
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -156,3 +159,16 @@ def test_a_paused_queue_is_emptied_and_goes_on_where_it_stopped(world: World, ra
         assert client.post("/v1/queues/default:resume").status_code == 200
     world.wait_final(ids, 60)
     assert json.loads(world.job(ids[0])["result"]) == "ok"
+
+
+def test_a_stock_celery_producers_message_becomes_a_job(world: World, amqp_url: str) -> None:
+    world.beat()
+    world.worker(concurrency=1, foreign_queues="default")
+    app = Celery("stock", broker=amqp_url, set_as_current=False)
+    app.conf.task_queues = [Queue("default", queue_arguments=ARGUMENTS)]
+    app.conf.broker_connection_timeout = 5
+    task = app.send_task("nap", (0.01, "stock"), queue="default", priority=9)
+    app.close()
+    world.until(lambda: bool(world.rows("SELECT FROM windrow.jobs WHERE id = %s", task.id)))
+    world.wait_final([task.id], 60)
+    assert (world.job(task.id)["state"], world.job(task.id)["result"]) == ("succeeded", '"stock"')

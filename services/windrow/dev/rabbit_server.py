@@ -67,7 +67,7 @@ class RabbitServer(Server):
     def password(self) -> str:
         return kept_password(self.folder / "password")
 
-    def start(self, timeout: float = 90.0) -> None:
+    def start(self, timeout: float = 150.0) -> None:
         """As `Server.start`: it takes some 5 s, and longer on a busy machine."""
         super().start(timeout)
 

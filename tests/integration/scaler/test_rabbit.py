@@ -14,7 +14,7 @@ from windrow.exporter.world import World as Exporter
 from windrow.scaler.raise_pools import RaisePools
 from windrow.store.ledger import Ledger
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_the_broker_tells_what_waits_and_the_ledger_what_is_held(world: World, amqp_url: str) -> None:

@@ -31,8 +31,8 @@ $(READY): pyproject.toml uv.lock tools/bootstrap.py
 
 setup: $(READY) ## Make the environment (.venv); fetches uv when it is missing
 
-up: $(READY) ## Run everything here and parse a first real source; DETACH=1 returns once ready
-	@$(BIN)/windrow up $(if $(DETACH),--detach) $(ARGS)
+up: $(READY) ## Run everything here and parse a first real source; DETACH=1 returns once ready; BROKER=rabbitmq
+	@$(if $(BROKER),WINDROW_BROKER=$(BROKER)) $(BIN)/windrow up $(if $(DETACH),--detach) $(ARGS)
 
 down: $(READY) ## End what `make up DETACH=1` started
 	@$(BIN)/windrow down

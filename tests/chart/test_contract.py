@@ -12,6 +12,8 @@ from tests.chart.conftest import SCENARIOS, Render
 from windrow.api.settings import ApiSettings
 from windrow.beat.settings import BeatSettings
 from windrow.broker.keys import FOREIGN_SEP, STEPS, list_name, unacked_key
+from windrow.exporter.settings import ExporterSettings
+from windrow.scaler.settings import ScalerSettings
 from windrow.worker.main import DRAIN_MARGIN_SECONDS
 from windrow.worker.settings import WorkerSettings
 from windrow_apps.parse.settings import ParseSettings
@@ -82,17 +84,42 @@ def test_keda_counts_every_list_of_the_pools_queues_and_what_its_workers_hold(
     scaled = [found for found in objects if found["kind"] == "ScaledObject"]
     for found in scaled:
         pool = pools[found["metadata"]["labels"]["windrow.dev/pool"]]
-        foreign = pool["WINDROW_FOREIGN_QUEUES"].split(",")
-        expected = {unacked_key(pool["WINDROW_POOL"])}
+        on_redis = "RABBITMQ_HOST" not in pool
+        foreign = pool["WINDROW_FOREIGN_QUEUES"].split(",") if on_redis else []
+        # RabbitMQ counts what is held with what waits.
+        expected = {unacked_key(pool["WINDROW_POOL"])} if on_redis else set()
         for queue in pool["WINDROW_QUEUES"].split(","):
             expected |= {list_name(queue, step) for step in STEPS}
             if queue in foreign:
                 expected |= {f"{queue}{FOREIGN_SEP}{step}" for step in STEPS if step}
         triggers = found["spec"]["triggers"]
-        assert {trigger["metadata"]["listName"] for trigger in triggers} == expected
+        name = "listName" if on_redis else "queueName"
+        assert {trigger["metadata"][name] for trigger in triggers} == expected
         modifiers = found["spec"]["advanced"]["scalingModifiers"]
         assert modifiers["formula"].split(" + ") == [trigger["name"] for trigger in triggers]
         assert modifiers["target"] == pool["WINDROW_CONCURRENCY"]
+
+
+def test_every_door_finds_the_rabbitmq(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = next(path for path in SCENARIOS if path.stem == "rabbitmq-values")
+    objects = render("--values", values)
+    rooms = (
+        ("api", ApiSettings),
+        ("beat", BeatSettings),
+        ("worker", WorkerSettings),
+        ("exporter", ExporterSettings),
+        ("scaler", ScalerSettings),
+        ("catalog", WorkerSettings),
+    )
+    for component, room in rooms:
+        (container, *_) = (one for one in containers(objects, component) if one["name"] == component)
+        with monkeypatch.context() as patch:
+            for name, value in variables(container).items():
+                patch.setenv(name, value)
+            assert room().amqp_url == (
+                "amqps://from%20a%20Secret:from%20a%20Secret@mq.rabbitmq.svc:5671/jobs"
+                "?ca=/etc/windrow/rabbitmq-ca/ca.crt"
+            )
 
 
 def test_a_pools_drain_fits_its_limit_and_its_grace(render: Render) -> None:

@@ -16,8 +16,8 @@ import redis
 from psycopg.rows import dict_row
 
 from tests.support.processes import Door, Doors
+from windrow.broker import choice
 from windrow.broker.message import Message
-from windrow.broker.publisher import Publisher
 from windrow.core.ids import new_id
 from windrow.core.job import NewJob
 from windrow.dev.ports import free_port
@@ -47,7 +47,9 @@ FINAL = ("succeeded", "failed", "cancelled", "expired")
 class World:
     """One database, one Redis, and the doors that were started on them."""
 
-    def __init__(self, doors: Doors, database_url: str, redis_url: str, folder: Path) -> None:
+    def __init__(
+        self, doors: Doors, database_url: str, redis_url: str, folder: Path, amqp_url: str = ""
+    ) -> None:
         """`database_url` is for the test's own looks and submits, always without a pooler."""
         self.doors = doors
         self.folder = folder
@@ -55,7 +57,7 @@ class World:
         self.database_url = database_url
         self.redis: Any = redis.Redis.from_url(redis_url, decode_responses=True, socket_timeout=5)
         self.ledger = Ledger(database_url)
-        self._publisher = Publisher(redis_url)
+        self._publisher = choice.publisher(redis_url, amqp_url)
         self._sql: psycopg.Connection[dict[str, Any]] | None = None
         self._names = itertools.count(1)
         self.api_url = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,16 @@ import redis
 from tests.support.databases import Databases
 from tests.support.pgbouncer_server import PgBouncerServer
 from tests.support.processes import Doors
+from tests.support.rabbit import Management
 from tests.support.require import missing
 from windrow.dev.errors import NotInstalled
 from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.rabbit_server import RabbitServer
 from windrow.dev.redis_program import bundled_redis
 from windrow.dev.redis_server import RedisServer
 
+_NUMBERS = itertools.count(1)
 #: A killed process loses nothing to these: only a machine that loses power would.
 TEST_POSTGRES = {
     "fsync": "off",
@@ -50,6 +54,33 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory, guard: Guard) -> Iter
         missing(str(error))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbit_server(tmp_path_factory: pytest.TempPathFactory, guard: Guard) -> Iterator[RabbitServer]:
+    """A RabbitMQ for the whole run: it takes some 10 s to start, so its tests empty it instead."""
+    server = RabbitServer(tmp_path_factory.mktemp("rabbit"), usual_port=0, usual_web_port=0, guard=guard)
+    try:
+        server.start()
+    except NotInstalled as error:
+        missing(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def rabbit(rabbit_server: RabbitServer) -> Iterator[Management]:
+    """A virtual host for this test alone."""
+    pages = Management(rabbit_server, f"t{next(_NUMBERS)}")
+    pages.make()
+    yield pages
+    pages.drop()
+
+
+@pytest.fixture
+def amqp_url(rabbit: Management) -> str:
+    """Its address: an empty RabbitMQ."""
+    return rabbit.url
 
 
 @pytest.fixture(scope="session")

@@ -106,7 +106,7 @@
 
 {{- define "windrow.guards.stores" -}}
 {{- with .Values.broker -}}
-{{- if and .existingSecret (not .address) $.Values.keda.enabled -}}
+{{- if and .existingSecret (not .address) $.Values.keda.enabled (eq .type "redis") -}}
 {{- fail "broker.address is empty: KEDA takes no URL. Give it the host:port of broker.existingSecret's Redis (of its Sentinels, with commas)." -}}
 {{- end -}}
 {{- if and .address (not .existingSecret) -}}
@@ -119,11 +119,37 @@
 {{- fail "broker.sentinel.master: the built-in Redis has no Sentinels. Set broker.existingSecret to an external one, or empty broker.sentinel.master." -}}
 {{- end -}}
 {{- end -}}
+{{- include "windrow.guards.rabbitmq" . -}}
 {{- if and .Values.api.autoscaling.enabled (gt (int .Values.api.autoscaling.min) (int .Values.api.autoscaling.max)) -}}
 {{- fail (printf "api.autoscaling: min is %d and max is %d. Raise api.autoscaling.max or lower api.autoscaling.min." (int .Values.api.autoscaling.min) (int .Values.api.autoscaling.max)) -}}
 {{- end -}}
 {{- if and .Values.api.ingress.enabled (not .Values.api.ingress.hosts) -}}
 {{- fail "api.ingress.hosts is empty: an Ingress without a host takes every request of its class. Add {host: jobs.example.com, path: /}." -}}
+{{- end -}}
+{{- end }}
+
+{{- define "windrow.guards.rabbitmq" -}}
+{{- $rabbitmq := .Values.broker.rabbitmq -}}
+{{- if eq .Values.broker.type "redis" -}}
+{{- if $rabbitmq.host -}}
+{{- fail "broker.rabbitmq.host is set, but broker.type is redis. Set broker.type to rabbitmq, or empty broker.rabbitmq.host." -}}
+{{- end -}}
+{{- else -}}
+{{- if not $rabbitmq.host -}}
+{{- fail "broker.type is rabbitmq, but broker.rabbitmq.host is empty: there is no built-in one. Name the host of yours." -}}
+{{- end -}}
+{{- if not $rabbitmq.existingSecret -}}
+{{- fail "broker.rabbitmq.existingSecret is empty: name a Secret with the username and the password of a RabbitMQ user." -}}
+{{- end -}}
+{{- if and $rabbitmq.caSecret (not $rabbitmq.tls) -}}
+{{- fail "broker.rabbitmq.caSecret is set, but broker.rabbitmq.tls is false. Set it to true, or empty caSecret." -}}
+{{- end -}}
+{{- range $name := keys .Values.workers | sortAlpha -}}
+{{- $pool := include "windrow.pool" (list $ $name) | fromYaml -}}
+{{- if ge (int $pool.hardLimitSeconds) (int $rabbitmq.consumerTimeoutSeconds) -}}
+{{- fail (printf "workers.%s.hardLimitSeconds is %d, but RabbitMQ takes a message back after broker.rabbitmq.consumerTimeoutSeconds = %d, and its job would no longer keep the pool. Raise the server's consumer_timeout and this value with it, or lower the limit." $name (int $pool.hardLimitSeconds) (int $rabbitmq.consumerTimeoutSeconds)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
@@ -170,7 +196,10 @@
 {{- if not .Values.broker.tls -}}
 {{- fail "production: broker.tls is false, so messages would cross the network in plain text. Use a rediss:// URL and set broker.tls to true." -}}
 {{- end -}}
-{{- if and .Values.keda.enabled (not .Values.broker.keda.existingSecret) -}}
+{{- if and (eq .Values.broker.type "rabbitmq") (not .Values.broker.rabbitmq.tls) -}}
+{{- fail "production: broker.rabbitmq.tls is false, so messages and passwords would cross the network in plain text. Set it to true." -}}
+{{- end -}}
+{{- if and .Values.keda.enabled (eq .Values.broker.type "redis") (not .Values.broker.keda.existingSecret) -}}
 {{- fail "production: broker.keda.existingSecret is empty, so KEDA would read Redis without a password. Name a Secret with `username` and `password` of an ACL user with +ping +eval +type +llen +hlen." -}}
 {{- end -}}
 {{- if not .Values.auth.enabled -}}

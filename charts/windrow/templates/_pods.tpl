@@ -38,6 +38,9 @@ valueFrom:
   {{- include "windrow.databaseUrl" $root | nindent 2 }}
 - name: WINDROW_REDIS_URL
   {{- include "windrow.redisUrl" $root | nindent 2 }}
+{{- if eq $root.Values.broker.type "rabbitmq" }}
+{{ include "windrow.rabbitEnv" $root.Values.broker.rabbitmq }}
+{{- end }}
 - name: WINDROW_RELEASE
   value: {{ include "windrow.release" . | quote }}
 - name: WINDROW_WINDOW
@@ -123,6 +126,39 @@ ports:
 {{- end }}
 {{- end }}
 
+{{/* Where RabbitMQ is, in the names of its own image. */}}
+{{- define "windrow.rabbitEnv" -}}
+- name: RABBITMQ_HOST
+  value: {{ .host | quote }}
+- name: PORT_AMQP
+  value: {{ .port | int | quote }}
+- name: PORT_WEB
+  value: {{ .managementPort | int | quote }}
+- name: RABBITMQ_DEFAULT_VHOST
+  value: {{ .vhost | quote }}
+- name: RABBITMQ_DEFAULT_USER
+  valueFrom:
+    secretKeyRef: {name: {{ .existingSecret }}, key: {{ .usernameKey }}}
+- name: RABBITMQ_DEFAULT_PASS
+  valueFrom:
+    secretKeyRef: {name: {{ .existingSecret }}, key: {{ .passwordKey }}}
+{{- if .tls }}
+- name: WINDROW_BROKER_TLS
+  value: "true"
+{{- end }}
+{{- if .caSecret }}
+- name: WINDROW_BROKER_CA
+  value: /etc/windrow/rabbitmq-ca/ca.crt
+{{- end }}
+{{- end }}
+
+{{/* The Secret of the authority that RabbitMQ's certificate is from, when there is one. */}}
+{{- define "windrow.rabbitCa" -}}
+{{- if eq .Values.broker.type "rabbitmq" -}}
+{{ .Values.broker.rabbitmq.caSecret }}
+{{- end -}}
+{{- end }}
+
 {{/* What a pool's containers know of it: (list $ NAME POOL). */}}
 {{- define "windrow.poolEnv" -}}
 {{- $root := index . 0 -}}
@@ -200,6 +236,12 @@ securityContext:
     secretName: {{ . }}
     items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
+{{- with include "windrow.rabbitCa" . }}
+- name: rabbitmq-ca
+  secret:
+    secretName: {{ . }}
+    items: [{key: ca.crt, path: ca.crt}]
+{{- end }}
 {{- end }}
 
 {{/*
@@ -234,6 +276,11 @@ after ten while a variable is. At a first install the Secrets come a moment afte
 {{- if .Values.broker.caSecret }}
 - name: broker-ca
   mountPath: /etc/windrow/broker-ca
+  readOnly: true
+{{- end }}
+{{- if include "windrow.rabbitCa" . }}
+- name: rabbitmq-ca
+  mountPath: /etc/windrow/rabbitmq-ca
   readOnly: true
 {{- end }}
 {{- end }}

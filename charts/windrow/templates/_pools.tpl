@@ -33,22 +33,27 @@
 {{/*
 What KEDA counts for a pool, as YAML: {counters: [{name, key}]}: each priority list of each queue, and what the pool's
 workers hold. The names are those of windrow/broker/keys.py; kombu writes a Celery producer's priorities differently.
+RabbitMQ counts what is held with what waits, and puts a Celery producer's messages into the queue itself.
+(list NAME POOL $).
 */}}
 {{- define "windrow.counters" -}}
 {{- $pool := index . 1 -}}
+{{- $onRedis := eq (index . 2).Values.broker.type "redis" -}}
 {{- $counters := list -}}
 {{- range $i, $queue := $pool.queues -}}
 {{- range $step := list "0" "3" "6" "9" -}}
 {{- $key := ternary $queue (printf "%s:%s" $queue $step) (eq $step "0") -}}
 {{- $counters = append $counters (dict "name" (printf "q%dp%s" $i $step) "key" $key) -}}
 {{- end -}}
-{{- if has $queue $pool.foreignQueues -}}
+{{- if and $onRedis (has $queue $pool.foreignQueues) -}}
 {{- range $step := list "3" "6" "9" -}}
 {{- $counters = append $counters (dict "name" (printf "f%dp%s" $i $step) "key" (printf "%s\x06\x16%s" $queue $step)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if $onRedis -}}
 {{- $counters = append $counters (dict "name" "inflight" "key" (printf "unacked:%s" (index . 0))) -}}
+{{- end -}}
 {{- toJson (dict "counters" $counters) -}}
 {{- end }}
 

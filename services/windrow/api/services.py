@@ -20,6 +20,7 @@ from windrow.api.settings import ApiSettings
 from windrow.api.slots import Slots
 from windrow.api.tokens import TokenRules, Tokens
 from windrow.api.waiting import Waiting
+from windrow.broker import choice
 from windrow.broker.async_depth import AsyncDepth
 from windrow.broker.async_publisher import AsyncPublisher
 from windrow.broker.channels import WakeUps
@@ -58,7 +59,7 @@ def make_services(settings: ApiSettings) -> Services:
         acquire_timeout=settings.api_ledger_seconds,
         statement_timeout=settings.api_statement_seconds,
     )
-    publisher = AsyncPublisher(redis_url, settings.window)
+    publisher = choice.async_publisher(redis_url, settings.amqp_url, settings.window)
     metrics = Metrics()
     catalog = Catalog(ledger, settings.api_catalog_seconds)
     outbox = Outbox(publisher, ledger, metrics)
@@ -69,7 +70,7 @@ def make_services(settings: ApiSettings) -> Services:
         ledger=ledger,
         publisher=publisher,
         wakeups=wakeups,
-        depth=AsyncDepth(redis_url),
+        depth=choice.async_depth(redis_url, settings.amqp_url),
         metrics=metrics,
         catalog=catalog,
         keyring=Keyring(ledger, settings.api_key_cache_seconds, settings.api_auth, tokens),

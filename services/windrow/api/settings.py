@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from windrow.api.cors import checked_origins
 from windrow.api.subjects import Subjects, checked
 from windrow.apps import DEFAULT_APPS
+from windrow.broker.address import BrokerSettings
 from windrow.core.addresses import check_database_url, check_redis_url
 from windrow.telemetry.settings import TelemetrySettings
 
@@ -18,7 +19,7 @@ DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
 
 
-class ApiSettings(TelemetrySettings):
+class ApiSettings(BrokerSettings, TelemetrySettings):
     """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")

@@ -8,11 +8,12 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from windrow.apps import DEFAULT_APPS
+from windrow.broker.address import BrokerSettings
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
 from windrow.telemetry.settings import ProcessSettings
 
 
-class BeatSettings(ProcessSettings):
+class BeatSettings(BrokerSettings, ProcessSettings):
     """Read once, when the scheduler starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

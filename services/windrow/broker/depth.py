@@ -53,6 +53,9 @@ def _ids(payloads: list[bytes]) -> list[str]:
 class Depth:
     """The same for blocking code; every method raises BrokerUnavailable. For several threads."""
 
+    #: Whether `ids` can tell: a RabbitMQ shows nobody its messages.
+    shows_ids = True
+
     def __init__(self, redis_url: str, *, timeout: float = 2.0) -> None:
         self._client = BrokerClient(redis_url, timeout=timeout)
 
@@ -63,6 +66,10 @@ class Depth:
     def in_flight(self, pool: str) -> int:
         """Messages that the workers of `pool` hold."""
         return self._client.run(in_flight([pool]))[pool]
+
+    def ping(self) -> None:
+        """Whether the broker answers; raises BrokerUnavailable."""
+        self.in_flight("")
 
     def ids(self, queue: str, pools: Sequence[str]) -> set[str]:
         """Ids of the jobs of `queue` with a message, waiting or held by a worker of `pools`, at one instant."""

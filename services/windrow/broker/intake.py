@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from windrow.broker.call import Call
+from windrow.broker.client import BrokerClient
+from windrow.broker.depth import Depth
 from windrow.broker.keys import SEP
 from windrow.broker.unacked import Settlement, settle
 
@@ -74,6 +76,23 @@ class Intake:
         return repr(self)
 
     # For the worker door.
+
+    #: Celery's own consumer takes from these queues, over our channel.
+    takes_itself = False
+
+    @property
+    def of_transport(self) -> Intake:
+        """What belongs into the transport options."""
+        return self
+
+    def leave(self, redis_url: str) -> None:
+        """Send what has ended, and forget this worker's holds. Raises BrokerUnavailable."""
+        client = BrokerClient(redis_url)
+        try:
+            self.flush(client.run)
+            Depth(redis_url).forget_worker(self.pool, self.worker)
+        finally:
+            client.close()
 
     def rearm(self) -> None:
         """Have the event loop ask `budget` again now; from any thread, at any time."""

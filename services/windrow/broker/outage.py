@@ -1,4 +1,4 @@
-"""A channel's Redis is away: when to try again, and saying so without filling the log."""
+"""A channel's broker is away: when to try again, and saying so without filling the log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ MAX_BACKOFF_SECONDS = 5.0
 class Outage:
     """Tries again after exponentially growing, jittered pauses."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "Redis") -> None:
+        self._name = name
         self._failures = 0
         self._since = 0.0
         self._retry_at = 0.0
@@ -36,14 +37,14 @@ class Outage:
         self._failures += 1
         if self._failures == 1:
             self._since = now
-            logger.warning("Redis is away, going on without it: %s: %s", type(exc).__name__, exc)
+            logger.warning("%s is away, going on without it: %s: %s", self._name, type(exc).__name__, exc)
         else:
-            logger.debug("Redis is still away: %s: %s", type(exc).__name__, exc)
+            logger.debug("%s is still away: %s: %s", self._name, type(exc).__name__, exc)
         ceiling = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(self._failures, 10))
         self._retry_at = now + random.uniform(ceiling / 2, ceiling)
 
     def over(self) -> None:
         """It worked."""
         if self._failures:
-            logger.info("Redis is back after %.1f s.", monotonic() - self._since)
+            logger.info("%s is back after %.1f s.", self._name, monotonic() - self._since)
             self._failures = 0

@@ -12,6 +12,8 @@ class Addresses:
 
     database_url: str
     redis_url: str
+    #: Empty: the queues are on Redis.
+    amqp_url: str
     api_host: str
     api_port: int
     exporter_port: int
@@ -58,6 +60,7 @@ class Addresses:
             "WINDROW_APPS": apps,
             "WINDROW_DATABASE_URL": self.database_url,
             "WINDROW_REDIS_URL": self.redis_url,
+            "WINDROW_BROKER_URL": self.amqp_url,
             "WINDROW_API_HOST": self.api_host,
             "WINDROW_API_PORT": str(self.api_port),
             "WINDROW_EXPORTER_PORT": str(self.exporter_port),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from windrow.apps import DEFAULT_APPS
+from windrow.broker.address import BrokerSettings
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
 
 
-class UpSettings(BaseSettings):
+class UpSettings(BrokerSettings):
     """Each field is read from `WINDROW_<NAME>`; the parts inherit the whole environment besides."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
@@ -22,6 +24,8 @@ class UpSettings(BaseSettings):
     database_url: DatabaseUrl | None = Field(default=None, repr=False)
     #: A Redis of your own; without it an embedded one is started.
     redis_url: RedisUrl | None = Field(default=None, repr=False)
+    #: `redis` or `rabbitmq` for the queues; empty: RabbitMQ when RABBITMQ_HOST or WINDROW_BROKER_URL names one.
+    broker: Literal["", "redis", "rabbitmq"] = ""
     #: Where the API listens; the port is the first one tried.
     api_host: str = "127.0.0.1"
     api_port: int = 8000
@@ -35,6 +39,8 @@ class UpSettings(BaseSettings):
     #: First ports tried for the embedded servers.
     redis_port: int = 6379
     postgres_port: int = 5432
+    rabbitmq_server_port: int = 5672
+    rabbitmq_web_port: int = 15672
     #: Apps to serve, separated by commas.
     apps: str = DEFAULT_APPS
     #: Seconds until everything must be ready: a cold machine compiles every module first.

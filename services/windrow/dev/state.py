@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from windrow.broker.address import place
 from windrow.dev.private import write_private
 
 FILE_NAME = "up.json"
@@ -24,6 +25,9 @@ class UpState(BaseModel):
     #: Where caught mails are shown; None when there is no local mail server.
     mail_url: str | None = None
     redis_url: str
+    #: None: the queues are on Redis.
+    rabbitmq_url: str | None = None
+    rabbitmq_management_url: str | None = None
     database_url: str
     #: Process id by part, `up` itself among them; 0 for one that is about to start again.
     pids: dict[str, int]
@@ -49,6 +53,8 @@ class UpState(BaseModel):
             "Flower": self.flower_url,
             "Mails": self.mail_url,
             "Redis": self.redis_url.rpartition("@")[2],
+            "RabbitMQ": place(self.rabbitmq_url) if self.rabbitmq_url else None,
+            "RabbitMQ pages": self.rabbitmq_management_url,
             "Postgres": self.database_url.rpartition("@")[2],
             "API key and full addresses": str(folder / FILE_NAME),
         }

@@ -1,12 +1,14 @@
-"""The two stores of one `windrow up`: embedded servers, or those that the settings name."""
+"""The stores of one `windrow up`: embedded servers, or those that the settings name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
+from windrow.broker.address import place
+from windrow.dev.errors import DevError
 from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.rabbit_server import RabbitServer
 from windrow.dev.redis_server import RedisServer
 from windrow.dev.server import Server
 from windrow.dev.servers import Servers
@@ -14,7 +16,7 @@ from windrow.dev.settings import UpSettings
 
 
 class Stores:
-    """Redis and PostgreSQL; `servers` keeps those that are ours, the URLs are valid once they are started."""
+    """Redis, PostgreSQL, maybe RabbitMQ; `servers` keeps those that are ours, URLs are valid once they are started."""
 
     def __init__(self, settings: UpSettings, guard: Guard, say: Callable[[str], None]) -> None:
         self._settings = settings
@@ -28,9 +30,22 @@ class Stores:
         ):
             if url:
                 # Said aloud: the variable may be there for another purpose.
-                say(f"{server.name}: {variable} names {_place(url)}; none is started here")
+                say(f"{server.name}: {variable} names {place(url)}; none is started here")
             else:
                 own.append(server)
+        self._rabbit: RabbitServer | None = None
+        if settings.broker == "redis" and settings.amqp_url:
+            raise DevError("WINDROW_BROKER is redis, but the environment names a RabbitMQ: unset one of them")
+        if settings.amqp_url:
+            say(f"rabbitmq: the environment names {place(settings.amqp_url)}; none is started here")
+        elif settings.broker == "rabbitmq":
+            self._rabbit = RabbitServer(
+                folder / "rabbitmq",
+                usual_port=settings.rabbitmq_server_port,
+                usual_web_port=settings.rabbitmq_web_port,
+                guard=guard,
+            )
+            own.append(self._rabbit)
         self.servers = Servers(own, say)
 
     @property
@@ -43,8 +58,16 @@ class Stores:
         """`redis://:password@host:port/0`."""
         return self._settings.redis_url or self._redis.url
 
+    @property
+    def amqp_url(self) -> str:
+        """`amqp://user:password@host:port/vhost`; empty: the queues are on Redis."""
+        return self._rabbit.url if self._rabbit is not None else self._settings.amqp_url
 
-def _place(url: str) -> str:
-    """Host, port and database of `url`; who logs in stays out of the log."""
-    parts = urlsplit(url)
-    return parts.netloc.rpartition("@")[2] + parts.path
+    @property
+    def management_url(self) -> str:
+        """RabbitMQ's management pages; empty without a RabbitMQ, or when nobody says where they are."""
+        settings = self._settings
+        if self._rabbit is not None:
+            return self._rabbit.web_url
+        named = settings.rabbitmq_host and not settings.broker_url.get_secret_value()
+        return f"http://{settings.rabbitmq_host}:{settings.port_web}" if named else ""

@@ -125,6 +125,7 @@ class Up:
         return Addresses(
             database_url=stores.database_url,
             redis_url=stores.redis_url,
+            amqp_url=stores.amqp_url,
             api_host=settings.api_host,
             api_port=free_port(settings.api_port),
             exporter_port=free_port(settings.exporter_port),
@@ -142,6 +143,8 @@ class Up:
             flower_url=addresses.flower_url,
             mail_url=addresses.mail_url,
             redis_url=addresses.redis_url,
+            rabbitmq_url=addresses.amqp_url or None,
+            rabbitmq_management_url=stores.management_url or None,
             database_url=addresses.database_url,
             pids={},
         )

@@ -20,7 +20,9 @@ def broker_families(view: BrokerView) -> Iterator[Metric]:
         for step, count in steps.items():
             depth.add_metric((queue, str(step)), count)
     held = GaugeMetricFamily(
-        "windrow_pool_in_flight", "Messages that the pool's workers hold unacknowledged.", labels=("pool",)
+        "windrow_pool_in_flight",
+        "Messages that the pool's workers hold unacknowledged; on RabbitMQ the jobs that they have claimed.",
+        labels=("pool",),
     )
     for pool, count in view.in_flight.items():
         held.add_metric((pool,), count)

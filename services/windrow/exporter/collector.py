@@ -27,7 +27,9 @@ class WindrowCollector(Collector):
             "windrow_ledger_up", "1 when Postgres answers in time.", value=int(view.ledger is not None)
         )
         yield GaugeMetricFamily(
-            "windrow_broker_up", "1 when Redis answers in time.", value=int(view.broker is not None)
+            "windrow_broker_up",
+            "1 when Redis, and RabbitMQ where it keeps the queues, answer in time.",
+            value=int(view.broker is not None),
         )
         if view.ledger is not None:
             yield from families(view.ledger.stats, self._exceptions)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from windrow.broker.address import BrokerSettings
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
 from windrow.telemetry.settings import TelemetrySettings
 
 
-class ExporterSettings(TelemetrySettings):
+class ExporterSettings(BrokerSettings, TelemetrySettings):
     """Read once, when the exporter starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

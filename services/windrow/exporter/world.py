@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from windrow.broker import choice
 from windrow.broker.client import BrokerClient
-from windrow.broker.depth import depths, in_flight
 from windrow.broker.memory import Memory, memory
 from windrow.exporter.settings import ExporterSettings
 from windrow.exporter.source import Source
-from windrow.store import chores, live, stats
+from windrow.store import chores, held, live, stats
 from windrow.store.chores import ChoreRow
 from windrow.store.ledger import Ledger
 from windrow.store.live import PoolNow, QueueNow, ScheduleNow, ServerNow
@@ -33,7 +33,7 @@ class BrokerView(NamedTuple):
 
     #: Queue -> step -> waiting messages.
     depths: dict[str, dict[int, int]]
-    #: Pool -> held messages.
+    #: Pool -> held messages; on RabbitMQ the jobs that its workers had claimed a look ago.
     in_flight: dict[str, int]
     memory: Memory
 
@@ -62,7 +62,10 @@ class World:
             )
             for _ in range(2)
         ]
-        self._broker = BrokerClient(settings.redis_url, timeout=settings.exporter_broker_seconds, size=1)
+        self._redis = BrokerClient(settings.redis_url, timeout=settings.exporter_broker_seconds, size=1)
+        self._gauge = choice.gauge(settings.redis_url, settings.amqp_url, settings.exporter_broker_seconds)
+        self._on_rabbit = bool(settings.amqp_url)
+        self._held: dict[str, int] = {}
         # The broker is asked for what the ledger knew last.
         self._queues: list[str] = []
         self._pools: list[str] = []
@@ -86,7 +89,8 @@ class World:
             source.close()
         for ledger in self._ledgers:
             ledger.close()
-        self._broker.close()
+        self._redis.close()
+        self._gauge.close()
 
     def _ask_ledger(self) -> LedgerView:
         run = self._ledgers[0].run
@@ -98,6 +102,8 @@ class World:
             {queue for _, queue in view.stats.declared} | {s.queue for s in view.stats.series}
         )
         self._pools = [pool.name for pool in view.pools]
+        if self._on_rabbit:
+            self._held = run(held.in_flight, self._pools)
         return view
 
     def _ask_queues(self) -> list[QueueNow]:
@@ -106,6 +112,7 @@ class World:
         return found
 
     def _ask_broker(self) -> BrokerView:
-        run, queues, pools = self._broker.run, list(self._queues), list(self._pools)
-        room = run(memory())
-        return BrokerView(run(depths(queues)) if queues else {}, run(in_flight(pools)) if pools else {}, room)
+        room = self._redis.run(memory())
+        waiting = self._gauge.depths(list(self._queues))
+        held = self._gauge.in_flight(list(self._pools))
+        return BrokerView(waiting, self._held if held is None else held, room)

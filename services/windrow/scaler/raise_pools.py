@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from windrow.broker.client import BrokerClient
-from windrow.broker.depth import depths, in_flight
+from windrow.broker.choice import Gauge
 from windrow.scaler.cluster import Cluster
 from windrow.scaler.errors import ClusterRefused, Conflict
 from windrow.scaler.metrics import Metrics
 from windrow.scaler.ramp import Ramp, wanted
 from windrow.scaler.settings import Pool, ScalerSettings
+from windrow.store.held import in_flight
+from windrow.store.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -25,14 +26,17 @@ class RaisePools:
 
     def __init__(
         self,
-        broker: BrokerClient,
+        broker: Gauge,
         cluster: Cluster,
         metrics: Metrics,
         settings: ScalerSettings,
         leads: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
+        ledger: Ledger | None = None,
     ) -> None:
+        """`ledger`, this one's own, is asked for what the pools hold where the broker cannot tell."""
         self._broker = broker
+        self._ledger = ledger
         self._cluster = cluster
         self._metrics = metrics
         self._pools: Mapping[str, Pool] = settings.scaler_pools
@@ -51,8 +55,8 @@ class RaisePools:
         if not self._leads():
             self._sizes.clear()
             return
-        waiting = self._broker.run(depths(self._queues))
-        held = self._broker.run(in_flight(list(self._pools)))
+        waiting = self._broker.depths(self._queues)
+        held = self._in_flight()
         for name, pool in self._pools.items():
             queued = sum(sum(waiting[queue].values()) for queue in pool.queues)
             want = wanted(queued, held[name], pool.concurrency, pool.max)
@@ -66,6 +70,16 @@ class RaisePools:
     def close(self) -> None:
         """The thread that called has ended."""
         self._broker.close()
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def _in_flight(self) -> Mapping[str, int]:
+        held = self._broker.in_flight(list(self._pools))
+        if held is not None:
+            return held
+        assert self._ledger is not None
+        found: Mapping[str, int] = self._ledger.run(in_flight, list(self._pools))
+        return found
 
     def _size_known(self, name: str) -> int:
         replicas, at = self._sizes.get(name, (0, 0.0))

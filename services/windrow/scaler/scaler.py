@@ -7,7 +7,7 @@ import time
 
 from kubernetes.client.api_client import ApiClient
 
-from windrow.broker.client import BrokerClient
+from windrow.broker import choice
 from windrow.core.errors import WindrowError
 from windrow.scaler.cluster import Cluster
 from windrow.scaler.lease import Lease
@@ -31,15 +31,16 @@ class Scaler:
         self.metrics = Metrics(sorted(settings.scaler_pools))
         self.lease = Lease(cluster, settings.scaler_lease, identity, settings.scaler_lease_seconds)
         self.metrics.leads.set_function(self.lease.leads)
-        ledger = Ledger(
-            settings.database_url,
-            application_name="windrow-scaler",
-            prepare=settings.prepared_statements,
-            statement_timeout=settings.scaler_statement_seconds,
+        broker = choice.gauge(settings.redis_url, settings.amqp_url, settings.scaler_broker_seconds)
+        self._protect = Protect(_ledger(settings), cluster, self.metrics, settings, self.lease.leads)
+        self._raise = RaisePools(
+            broker,
+            cluster,
+            self.metrics,
+            settings,
+            self.lease.leads,
+            ledger=_ledger(settings) if settings.amqp_url else None,
         )
-        broker = BrokerClient(settings.redis_url, timeout=settings.scaler_broker_seconds, size=1)
-        self._protect = Protect(ledger, cluster, self.metrics, settings, self.lease.leads)
-        self._raise = RaisePools(broker, cluster, self.metrics, settings, self.lease.leads)
         renew, longest = settings.scaler_renew_seconds, settings.scaler_failure_seconds
         failed = self.metrics.failed
         self._election = Loop("lease", self.lease.step, renew, renew, failed)
@@ -85,3 +86,13 @@ class Scaler:
             logger.warning("the lease could not be given back, it runs out: %s", exc)
         self._protect.close()
         self._raise.close()
+
+
+def _ledger(settings: ScalerSettings) -> Ledger:
+    """A connection for one loop, opened at first use."""
+    return Ledger(
+        settings.database_url,
+        application_name="windrow-scaler",
+        prepare=settings.prepared_statements,
+        statement_timeout=settings.scaler_statement_seconds,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import SettingsConfigDict
 
+from windrow.broker.address import BrokerSettings
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
 from windrow.telemetry.settings import TelemetrySettings
 
@@ -24,7 +25,7 @@ class Pool(BaseModel):
     scaled_object: str = ""
 
 
-class ScalerSettings(TelemetrySettings):
+class ScalerSettings(BrokerSettings, TelemetrySettings):
     """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")

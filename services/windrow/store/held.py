@@ -22,3 +22,19 @@ def busy_hosts(pools: Sequence[str]) -> Op[dict[str, int]]:
     """host -> jobs claimed or running, of the living workers of these pools; a host without jobs is left out."""
     rows = yield Query(_BUSY_HOSTS, {"pools": list(pools)})
     return {host: int(held) for host, held in rows}
+
+
+_IN_FLIGHT = """
+SELECT w.pool, sum(h.held)::bigint
+FROM (SELECT worker, count(*) AS held FROM windrow.jobs WHERE state IN ('claimed', 'running') GROUP BY worker) h
+JOIN windrow.workers w ON w.id = h.worker
+WHERE w.pool = ANY(%(pools)s)
+GROUP BY w.pool
+"""
+
+
+@single
+def in_flight(pools: Sequence[str]) -> Op[dict[str, int]]:
+    """pool -> jobs claimed or running, of all its workers; 0 for a pool without."""
+    rows = yield Query(_IN_FLIGHT, {"pools": list(pools)})
+    return {**dict.fromkeys(pools, 0), **{pool: int(held) for pool, held in rows}}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from windrow.store.op import Op, Query, single
 from windrow.store.sent import SENT, Sent, as_sent
@@ -47,6 +49,34 @@ def stale(queue: str, older: float, limit: int = 20_000) -> Op[list[str]]:
         {"queue": queue, "older": older, "limit": limit},
     )
     return [row[0] for row in rows]
+
+
+class SentNow(NamedTuple):
+    """The sent and still queued jobs of one priority."""
+
+    priority: int
+    number: int
+    #: (when its message was sent, id) of those whose message is old, the oldest first; at most `limit`.
+    stale: list[tuple[datetime, str]]
+
+
+def sent_by_priority(queue: str, older: float, limit: int = 5_000) -> Op[list[SentNow]]:
+    """The queue's sent and still queued jobs, by priority; stale are those sent more than `older` seconds ago."""
+    values = {"queue": queue, "older": older, "limit": limit}
+    counted = yield Query(
+        f"SELECT j.priority, count(*) FROM windrow.jobs j WHERE j.queue = %(queue)s AND {_SENT} GROUP BY 1",
+        values,
+    )
+    found = {int(priority): SentNow(int(priority), int(count), []) for priority, count in counted}
+    rows = yield Query(
+        f"SELECT j.priority, j.published_at, j.id FROM windrow.jobs j "
+        f"WHERE j.queue = %(queue)s AND {_SENT} AND {_STALE} ORDER BY j.published_at LIMIT %(limit)s",
+        values,
+    )
+    for priority, when, job_id in rows:
+        if priority in found:
+            found[priority].stale.append((when, job_id))
+    return list(found.values())
 
 
 # The cast keeps the planner to the primary key: without statistics it takes the index on queued jobs for short.

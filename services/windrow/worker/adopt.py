@@ -57,16 +57,19 @@ def adopt(
     *,
     database_url: str | None = None,
     redis_url: str | None = None,
+    broker_url: str | None = None,
     zero_first: bool = True,
 ) -> Celery:
     """Keep every job of `app` in the ledger; returns `app`. Does no I/O, may come before or after its configuration.
 
-    Addresses that are not given are read from WINDROW_DATABASE_URL and WINDROW_REDIS_URL at the first call.
+    Addresses that are not given are read from WINDROW_DATABASE_URL and WINDROW_REDIS_URL at the first call;
+    `broker_url` (amqp://…), WINDROW_BROKER_URL or RABBITMQ_* name a RabbitMQ for the messages.
     `zero_first`: Celery's priorities mean what they mean on Redis, where 0 goes first; else 9 does.
     """
     if hasattr(app, "windrow"):
         return app
-    caller = Caller(lambda: read_settings({"database_url": database_url, "redis_url": redis_url}))
+    given = {"database_url": database_url, "redis_url": redis_url, "broker_url": broker_url}
+    caller = Caller(lambda: read_settings(given))
     app.windrow = Adopted(app, caller, zero_first)
     app.backend_cls = LedgerBackend
     app._backend_cache = None

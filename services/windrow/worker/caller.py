@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from kombu.exceptions import OperationalError
 
+from windrow.broker import choice
 from windrow.broker.errors import BrokerUnavailable
 from windrow.broker.keys import BEAT_CHANNEL, worker_channel
 from windrow.broker.message import Message
@@ -139,13 +140,17 @@ class Caller:
             return
         publisher = self._publisher
         if publisher is None:
-            publisher = self._publisher = Publisher(self.settings.redis_url, self.settings.window)
+            settings = self.settings
+            publisher = choice.publisher(settings.redis_url, settings.amqp_url, settings.window)
+            self._publisher = publisher
         try:
             sent = publisher.publish(messages, **more)
             if sent.refused_ids:
                 publisher.signal(BEAT_CHANNEL, "relay")
         except BrokerUnavailable as exc:
-            logger.warning("Redis did not take %d messages; the relay will send them: %s", len(messages), exc)
+            logger.warning(
+                "The broker did not take %d messages; the relay will send them: %s", len(messages), exc
+            )
 
     def _connection(self) -> Ledger:
         if self._ledger is None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from windrow.broker.address import BrokerSettings
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
 
 
-class CallerSettings(BaseSettings):
+class CallerSettings(BrokerSettings):
     """Read at the first call, from WINDROW_* variables and from what `adopt` was given."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

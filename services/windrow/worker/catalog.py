@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 
+from windrow.broker import choice
+from windrow.broker.errors import BrokerUnavailable
 from windrow.core.errors import LedgerUnavailable
 from windrow.store.catalog import declare
 from windrow.store.ledger import Ledger
@@ -35,6 +37,12 @@ def main(argv: list[str]) -> int:
             ledger.run(declare, tasks, settings.pool, settings.release, True)
         except LedgerUnavailable as exc:
             sys.stderr.write(f"windrow catalog: the ledger does not answer: {exc}\n")
+            return 1
+        try:
+            # KEDA asks for queues of a pool that never had a worker yet.
+            choice.declare(settings.amqp_url, settings.queue_names)
+        except BrokerUnavailable as exc:
+            sys.stderr.write(f"windrow catalog: RabbitMQ does not answer: {exc}\n")
             return 1
     if options.output == "json":
         shown = [{"task": task.name, "queue": task.queue, "summary": task.summary} for task in tasks]

@@ -15,12 +15,10 @@ from typing import Any
 
 from celery.utils.log import get_logger
 
-from windrow.broker.client import BrokerClient
-from windrow.broker.depth import Depth
+from windrow.broker import choice
 from windrow.broker.errors import BrokerUnavailable
-from windrow.broker.intake import Budget, Intake
+from windrow.broker.intake import Budget
 from windrow.broker.keys import worker_channel
-from windrow.broker.publisher import Publisher
 from windrow.broker.signals import Signals
 from windrow.core.job import Held, Outcome
 from windrow.store.claim import GivenBack, give_back
@@ -62,7 +60,9 @@ class Hold:
         self.heartbeat = Heartbeat(settings.heartbeat_path, settings.heartbeat_seconds)
         self.folder = Path(tempfile.mkdtemp(prefix="windrow-"))
         self.line_path = self.folder / "line"
-        self.intake = Intake(self.id, settings.pool, set(settings.queue_names), self.budget)
+        self.intake = choice.intake(
+            self.id, settings.pool, settings.queue_names, self.budget, settings.amqp_url
+        )
         self.is_prefork = pool_type == "prefork"
         self.ledger = LedgerThread(
             self._connection("worker"),
@@ -72,7 +72,7 @@ class Hold:
             self._on_finished,
             self._on_refused,
         )
-        self.outbox = Outbox(Publisher(settings.redis_url, settings.window))
+        self.outbox = Outbox(choice.publisher(settings.redis_url, settings.amqp_url, settings.window))
         self.submitter = DirectSubmitter(self.ledger, self.outbox)
         self.send: Callable[[Entry], None] = _not_started
         self.stop_job: Callable[[Entry], None] = _not_started
@@ -118,6 +118,8 @@ class Hold:
             self,
         )
         self._lease.start()
+        if self.intake.takes_itself:
+            self.intake.attach(self.mailbox.post, self.take, self._low_water, self.settings.concurrency)
 
     def stop(self, timeout: float = 10.0) -> None:
         """Save and send what waits, say goodbye, and end the threads."""
@@ -134,14 +136,10 @@ class Hold:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _leave_broker(self) -> None:
-        client = BrokerClient(self.settings.redis_url)
         try:
-            self.intake.flush(client.run)
-            Depth(self.settings.redis_url).forget_worker(self.settings.pool, self.id)
+            self.intake.leave(self.settings.redis_url)
         except BrokerUnavailable as exc:
             logger.warning("Some messages stay registered under this worker: %s", exc)
-        finally:
-            client.close()
 
     # On the event loop.
 
@@ -159,6 +157,11 @@ class Hold:
             self.foreign(message)
         else:
             self.desk.offer(message.headers["id"], message)
+
+    def take(self, message: Any) -> None:
+        """A message came in past Celery's own consumer."""
+        known = message.headers["task"] in self.app.tasks
+        (self.offer if known else self.unknown)(message)
 
     @contextmanager
     def promptly(self) -> Iterator[None]:
@@ -254,6 +257,9 @@ class Hold:
             self.mailbox.post(self.desk.ended, entry, outcome)
 
     # From the ledger's thread.
+
+    def _low_water(self) -> None:
+        self.outbox.send(beat="relay")
 
     def _on_claimed(self, asked: Sequence[str], held: list[Held]) -> None:
         self.mailbox.post(self.desk.claimed, asked, held)

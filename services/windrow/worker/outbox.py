@@ -79,7 +79,7 @@ class Outbox(threading.Thread):
             except BrokerUnavailable as exc:
                 self.failures += 1
                 logger.warning(
-                    "Redis did not take %d messages; the relay will send them: %s", len(messages), exc
+                    "The broker did not take %d messages; the relay will send them: %s", len(messages), exc
                 )
         self._publisher.close()
 

@@ -10,11 +10,12 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from windrow.apps import DEFAULT_APPS
+from windrow.broker.address import BrokerSettings
 from windrow.core.address_fields import DatabaseUrl, RedisUrl
 from windrow.telemetry.settings import ProcessSettings
 
 
-class WorkerSettings(ProcessSettings):
+class WorkerSettings(BrokerSettings, ProcessSettings):
     """Read once, by `windrow.worker.main`, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")

@@ -26,6 +26,9 @@ from windrow.worker.stop import Stop
 
 logger = get_logger(__name__)
 
+#: Between two looks at the room for more messages, beside those that follow from what happened.
+LOOK_SECONDS = 0.25
+
 
 def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
     """The step for a worker with `settings`; add it to `app.steps["worker"]`."""
@@ -40,7 +43,10 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             pool_type = worker.pool_cls.__module__.rpartition(".")[2]
             hold = self.hold = worker.windrow = Hold(settings, worker.hostname, pool_type, worker.app)
             options = dict(worker.app.conf.broker_transport_options or {})
-            worker.app.conf.broker_transport_options = {**options, "windrow_intake": hold.intake}
+            if hold.intake.takes_itself:
+                # Else Celery would take from Redis lists of the same names.
+                worker.app.amqp.queues._consume_from = {}
+            worker.app.conf.broker_transport_options = {**options, "windrow_intake": hold.intake.of_transport}
             self.drain = Drain(hold, settings.drain_seconds)
             #: Begun after the pool forked; a child that takes a dead one's place forgets it.
             self.metrics: ProcessMetrics | None = None
@@ -83,6 +89,8 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             hub.timer.call_repeatedly(hold.heartbeat.seconds, hold.heartbeat.beat)
             hub.timer.call_repeatedly(1.0, hold.submitter.flush)
             hub.timer.call_repeatedly(0.1, self.drain.tick)
+            if hold.intake.takes_itself:
+                hub.timer.call_repeatedly(LOOK_SECONDS, hold.intake.look)
             hold.intake.rearm()
 
         def stop(self, worker: Any) -> None:

@@ -88,7 +88,7 @@ def test_only_the_last_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_up_runs_it_where_mails_are_caught_and_tells_the_parts() -> None:
-    addresses = Addresses("", "", "127.0.0.1", 1, exporter_port=2, flower_port=None, source_port=None)
+    addresses = Addresses("", "", "", "127.0.0.1", 1, exporter_port=2, flower_port=None, source_port=None)
     env = addresses.environment({}, "mailroom")
     assert "WINDROW_SMTP_HOST" not in env
     assert "mails" not in [part.name for part in parts(addresses, env, 1)]

@@ -12,7 +12,7 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 
 from tests.support.fake_cluster import NAMESPACE, FakeCluster
-from windrow.broker.client import BrokerClient
+from windrow.broker.gauge import RedisGauge
 from windrow.broker.keys import list_name, unacked_key
 from windrow.core.job import NewJob, Outcome
 from windrow.core.states import State
@@ -88,7 +88,7 @@ class World:
 
     def raise_pools(self, **changes: Any) -> RaisePools:
         settings = self.settings(**changes)
-        broker = BrokerClient(settings.redis_url, timeout=2.0, size=1, rest=0.0)
+        broker = RedisGauge(settings.redis_url, 2.0, rest=0.0)
         self._closing.append(broker)
         return RaisePools(broker, self.api(), self.metrics, settings, lambda: self.leads, self.clock)
 

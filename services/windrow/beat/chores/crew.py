@@ -14,9 +14,8 @@ from windrow.beat.chores.runner import Runner
 from windrow.beat.chores.settle import Settle
 from windrow.beat.ledgers import Ledgers
 from windrow.beat.settings import BeatSettings
-from windrow.broker.depth import Depth
+from windrow.broker import choice
 from windrow.broker.keys import BEAT_CHANNEL
-from windrow.broker.publisher import Publisher
 from windrow.broker.signals import Signals
 from windrow.store.chores import record
 
@@ -29,8 +28,8 @@ class Crew:
         self.tools = Tools(
             settings,
             Ledgers(settings.database_url, settings.beat_connections, prepare=settings.prepared_statements),
-            Publisher(settings.redis_url, settings.window),
-            Depth(settings.redis_url),
+            choice.publisher(settings.redis_url, settings.amqp_url, settings.window),
+            choice.depth(settings.redis_url, settings.amqp_url),
             self.wake,
         )
         chores = [kind(self.tools) for kind in (Promote, Relay, Settle, Rescue, Expire, Fold, Retain)]

@@ -149,6 +149,7 @@ class Kept:
                 os.killpg(pid, signal.SIGKILL)
             if name in self._retired:
                 del self._doors[name], self._pids[name]
+                self._retired.discard(name)
                 continue
             if not self._stopping.wait(RESTART_SECONDS):
                 self._start(name)

@@ -69,7 +69,9 @@ class Load:
         body = {"task": "faults.poison", "input": {"seconds": seconds}}
         self._under_way.append(self._callers.submit(self._request, body, "failed", None, 1))
 
-    def wish(self, body: dict[str, Any], state: str, result: str | None = None, family: int | None = 1) -> None:
+    def wish(
+        self, body: dict[str, Any], state: str, result: str | None = None, family: int | None = 1
+    ) -> None:
         """One request over HTTP for any job, and what is to become of it."""
         self._under_way.append(self._callers.submit(self._request, body, state, result, family))
 

@@ -29,7 +29,18 @@ class Row:
     verdict: str = "ok"
 
 
-_HEAD = ("fault", "accepted", "final", "lost", "doubled", "extra", "worst s", "bound s", "plain Celery", "note")
+_HEAD = (
+    "fault",
+    "accepted",
+    "final",
+    "lost",
+    "doubled",
+    "extra",
+    "worst s",
+    "bound s",
+    "plain Celery",
+    "note",
+)
 
 
 class Rows:
@@ -67,7 +78,9 @@ class Rows:
         rows = [_HEAD, *self.cells()]
         widths = [max(len(row[n]) for row in rows) for n in range(len(_HEAD) - 1)]
         return "\n".join(
-            "  ".join([f"{row[0]:{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(row[1:-1], widths[1:], strict=True))])
+            "  ".join(
+                [f"{row[0]:{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(row[1:-1], widths[1:], strict=True))]
+            )
             + f"  {row[-1]}"
             for row in rows
         )

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.timeout(None if FULL else 180)
 
 
 @fault(18, "API SIGKILLed in requests", 40)
-def test_requests_that_are_repeated_with_their_key_after_a_kill_of_the_api_make_one_job_each(trial: Trial) -> None:
+def test_requests_that_are_repeated_with_their_key_after_a_kill_of_the_api_make_one_job_each(
+    trial: Trial,
+) -> None:
     doors = trial.world.doors
     with trial.load(rate=60, jobs=(200, 10_000)):
         for _ in trial.each(6, 100):
@@ -28,7 +30,9 @@ def test_requests_that_are_repeated_with_their_key_after_a_kill_of_the_api_make_
 
 
 @fault(20, "schedulers SIGKILLed and stopped", 30)
-def test_each_tick_of_a_schedule_fires_once_whoever_of_two_schedulers_is_killed_or_stopped(trial: Trial) -> None:
+def test_each_tick_of_a_schedule_fires_once_whoever_of_two_schedulers_is_killed_or_stopped(
+    trial: Trial,
+) -> None:
     world, doors = trial.world, trial.world.doors
     with trial.load(rate=10, kinds={"add": 3, "delayed": 3}):
         for n in trial.each(6, 20):

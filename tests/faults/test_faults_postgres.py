@@ -19,6 +19,9 @@ from windrow.store.ledger import Ledger
 
 pytestmark = pytest.mark.timeout(None if FULL else 180)
 
+#: Claims commit asynchronously: a crash of PostgreSQL forgets those of its last moments (three times its
+#: wal_writer_delay of 0.2 s), and what they had begun runs again. So many runs a crash at most, of what is short.
+FORGOTTEN_CLAIMS = 24
 #: A caller gives up after 5 s; an answer that takes longer than the API's own limits together hangs.
 HANG_SECONDS = 20.0 if FULL else 5.0
 
@@ -35,8 +38,8 @@ def outage(world: World, kind: str) -> Iterator[None]:
 
 
 def only_503(trial: Trial, begun: float, over: float) -> None:
-    """What was asked in the middle of the outage was answered 503 with Retry-After, and nothing hung."""
-    inside = [answer for answer in trial.answers if begun + 0.5 < answer.at and answer.at + answer.seconds < over]
+    """What was answered in the middle of the outage was a 503 with Retry-After, and nothing hung."""
+    inside = [answer for answer in trial.answers if begun + 0.5 < answer.at + answer.seconds < over]
     assert {answer.status for answer in inside} <= {503}, inside
     assert all(int(answer.retry_after or 0) > 0 for answer in inside)
     assert max(answer.seconds for answer in trial.answers) < HANG_SECONDS * trial.factor
@@ -57,9 +60,9 @@ def judge_outage(trial: Trial, kind: str) -> None:
     with trial.load(rate=15, kinds={"add": 6, "slow": 3, "long": 1}):
         begun = time.time()
         with outage(world, kind):
-            time.sleep(lasting(60, 4.5))
+            time.sleep(lasting(60, 5.5))
             over = time.time()
-    trial.judge(extra_runs=0)
+    trial.judge(extra_runs=FORGOTTEN_CLAIMS if kind == "killed" else 0)
     only_503(trial, begun, over)
     assert world.lost_workers() == lost
     assert trial.deaths() == 0
@@ -72,12 +75,14 @@ def test_every_accepted_job_is_there_after_postgres_was_killed_and_restarted_und
 
 def judge_restarts(trial: Trial) -> None:
     """SIGKILL and a start at once: what was answered 202 is there, as the checker says."""
+    restarts = 0
     with trial.load():
         for _ in trial.each(3, 20):
             trial.world.restart_postgres()
             trial.world.killed()
+            restarts += 1
             trial.pause(0.8, 1.5)
-    trial.judge(extra_runs=0)
+    trial.judge(extra_runs=restarts * FORGOTTEN_CLAIMS)
     assert trial.deaths() == 0
 
 
@@ -92,6 +97,7 @@ def test_a_forgotten_transaction_hardly_slows_claims_and_the_relay(trial: Trial)
             world.killed()
             time.sleep(lasting(600, 4))
         world.load.settle()
+        world.wait(lambda: not world.unfinished(), "end of the load", 300)
         after = pace(world)
     trial.note = (
         f"claims {after[0] / before[0]:.2f} of the rate before, "
@@ -128,5 +134,8 @@ def sent_within(world: World, ledger: Ledger) -> float:
     )
     world.wait(sent, "message", 60)
     return float(
-        world.one("SELECT extract(epoch FROM published_at - created_at)::float8 FROM windrow.jobs WHERE id = %s", job_id)
+        world.one(
+            "SELECT extract(epoch FROM published_at - created_at)::float8 FROM windrow.jobs WHERE id = %s",
+            job_id,
+        )
     )

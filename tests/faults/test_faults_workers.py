@@ -21,6 +21,11 @@ LONG_SECONDS = 4.0
 
 @fault(1, "worker trees SIGKILLed", 90)
 def test_worker_trees_that_are_killed_under_load_lose_and_double_nothing(trial: Trial) -> None:
+    judge_tree_kills(trial)
+
+
+def judge_tree_kills(trial: Trial) -> None:
+    """At random moments, at most a second apart."""
     doors = trial.world.doors
     kills = 0
     with trial.load(kinds={"add": 10, "slow": 10, "flaky": 3, "flow": 2, "parent": 2, "delayed": 2}):
@@ -34,7 +39,9 @@ def test_worker_trees_that_are_killed_under_load_lose_and_double_nothing(trial: 
 
 
 @fault(2, "children SIGKILLed", 75)
-def test_children_that_are_killed_cost_their_own_job_one_attempt_and_nobody_else_anything(trial: Trial) -> None:
+def test_children_that_are_killed_cost_their_own_job_one_attempt_and_nobody_else_anything(
+    trial: Trial,
+) -> None:
     kills = 0
     with trial.load(kinds={"slow": 3, "add": 1}):
         for _ in trial.each(10, 200):
@@ -176,7 +183,8 @@ def long_jobs(trial: Trial, name: str) -> list[str]:
 def again(trial: Trial, job_id: str) -> float:
     """When the job began its second attempt, by time.time(); 0: not yet."""
     rows = trial.world.rows(
-        "SELECT extract(epoch FROM started_at)::float8 FROM windrow.jobs WHERE id = %s AND attempt > 1", job_id
+        "SELECT extract(epoch FROM started_at)::float8 FROM windrow.jobs WHERE id = %s AND attempt > 1",
+        job_id,
     )
     return float(rows[0][0]) if rows else 0.0
 
@@ -199,8 +207,7 @@ def test_a_pool_that_shrinks_under_load_kills_no_job(trial: Trial) -> None:
             names = [f"burst-{n}" for n in range(more)]
             for name in names:
                 doors.add(name, "worker")
-            known = "SELECT count(*) FROM windrow.workers WHERE ended_at IS NULL"
-            trial.world.wait(lambda: trial.world.one(known) >= more + 2, "all workers", 120)
+            trial.world.wait(lambda: trial.world.living() >= more + 2, "all workers", 120)
             trial.pause(0.5, 1.0)
             for name in names:
                 doors.retire(name)

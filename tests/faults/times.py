@@ -26,7 +26,7 @@ TIMES = {
     "QUARANTINE_SECONDS": "5",  # 60
     "API_CATALOG_SECONDS": "1",  # 5
     "API_LEDGER_SECONDS": "1",  # 3
-    "API_STATEMENT_SECONDS": "2",  # 10
+    "API_STATEMENT_SECONDS": "1",  # 10
     "CANCEL_GRACE_SECONDS": "0.5",  # 5
 }
 

@@ -147,6 +147,10 @@ class World:
         """Messages that settle has sent again, ever; its notes come a moment later."""
         return int(self.one("SELECT coalesce(sum(done), 0) FROM windrow.chores WHERE name = 'settle'"))
 
+    def living(self) -> int:
+        """Workers that the ledger knows and that have not ended."""
+        return int(self.one("SELECT count(*) FROM windrow.workers WHERE ended_at IS NULL"))
+
     def lost_workers(self) -> int:
         """Workers that were taken for dead, ever."""
         return int(self.one("SELECT count(*) FROM windrow.workers WHERE lost"))
@@ -222,8 +226,12 @@ class World:
                 time.sleep(0.1)
         return [tag.decode() for tag in stays or ()]
 
+    def run_lines(self) -> list[str]:
+        """A line a run: the job, its task by then, and how often it was retried."""
+        return self._runs.read_text().splitlines()
+
     def _extra_runs(self) -> int:
-        lines = self._runs.read_text().splitlines()
+        lines = self.run_lines()
         return len(lines) - len(set(lines))
 
     def _recovery(self) -> tuple[float, str]:

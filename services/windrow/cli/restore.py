@@ -62,9 +62,8 @@ def _print(held: Held, messages: int, holds: int) -> None:
     if held.already:
         print(f"{len(held.already)} were paused in the backup: {', '.join(held.already)}")
     print(f"{messages} messages withdrawn, {holds} holds ended, {held.freed} jobs taken from workers")
-    print(
-        f"{held.total} jobs may have run in the time that is lost, and will run once their queue is resumed:"
-    )
+    print(f"{held.total} jobs may have run in the time that is lost, with what they set free.")
+    print("They will run once their queue is resumed:")
     for suspect in held.suspects[:SHOWN]:
         print(f"  {suspect.id}  {suspect.task}  {suspect.queue}  {suspect.state}")
     if held.total > SHOWN:

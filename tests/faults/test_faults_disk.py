@@ -6,7 +6,6 @@ server turns read-only, as managed services do before their disk is full.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -30,8 +29,6 @@ from windrow.store.migrate import migrate
 pytestmark = pytest.mark.timeout(None if FULL else 180)
 
 DISK_MEGABYTES = 320
-#: Left over when it is called full: less than a segment of the write-ahead log.
-LEFT_BYTES = 0
 
 
 class Disk(NamedTuple):
@@ -62,7 +59,7 @@ def disk(guard: Guard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dis
 
 def mount(folder: Path) -> bool:
     """Whether there is a small file system at `folder` now."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "windrow-faults", folder]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "windrow-faults", str(folder)]
     try:
         return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
     except OSError:

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from tests.integration.store.conftest import Book
-from tests.integration.store.model import Model
+from tests.integration.store.model import Model, Worker
 from windrow.core.job import NewJob, Outcome
 from windrow.core.states import State
 from windrow.store.accept import accept
@@ -161,14 +161,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert sorted(answer.cancelled) == sorted(i for i, _ in known if self.model.jobs[i].cancel)
         if not alive:
             self.run(register, WorkerRow(worker, worker, "p", "prefork", ["q"], 1, "1", "h", 1), LEASE)
-            row = self.model.workers.setdefault(worker, type(self)._worker(self.model.now))
-            row.lease_until, row.ended = self.model.now + LEASE, False
-
-    @staticmethod
-    def _worker(now: float) -> Any:
-        from tests.integration.store.model import Worker
-
-        return Worker(now + LEASE)
+            self.model.workers[worker] = Worker(self.model.now + LEASE)
 
     @rule(hours=st.integers(1, 3))
     def jump(self, hours: int) -> None:
@@ -257,8 +250,9 @@ class LedgerMachine(RuleBasedStateMachine):
 @pytest.mark.timeout(600)
 def test_the_ledger_and_its_model_agree_after_every_step(book: Book) -> None:
     # The derandomized choice of steps is the same in every run: a failure is not one of chance.
+    machine: Any = lambda: LedgerMachine(book)  # noqa: E731 - hypothesis takes a class or whatever makes one
     run_state_machine_as_test(
-        lambda: LedgerMachine(book),
+        machine,
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,

@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    only = config.getoption("--only", "") or os.environ.get("WINDROW_FAULTS_ONLY", "")
+    only = _only(config)
     if not only:
         return
     numbers = {int(word) for word in only.split(",")}
@@ -50,6 +50,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if marker is not None and marker.args[0] in numbers else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
+
+
+def _only(config: pytest.Config) -> str:
+    return str(config.getoption("--only", "") or os.environ.get("WINDROW_FAULTS_ONLY", ""))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -123,7 +127,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(rows.table())
         rows.write(root / "build" / "faults.json")
         terminalreporter.write_line("written to build/faults.json")
-        if config.getoption("--report", False):
+        # A part of it must not take the place of the whole.
+        if config.getoption("--report", False) and not _only(config):
             from tests.faults.write_report import write_report
 
             write_report(rows, root)

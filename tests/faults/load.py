@@ -16,10 +16,13 @@ from celery import chain, chord
 
 from tests.faults.app import add, app, flaky, total
 from tests.faults.history import Promise
+from tests.faults.sizes import FULL
 from windrow.core.errors import LedgerUnavailable
 
 #: Seconds that a caller goes on trying.
 PATIENCE = 60.0
+#: The API's own limits, one after the other: a connection and a statement for its caller's key, the same for the job.
+ANSWER_SECONDS = 40.0 if FULL else 12.0
 #: What is submitted over HTTP in one round, by kind.
 ROUND = {"add": 26, "slow": 8, "flaky": 6, "delayed": 6, "flow": 4, "parent": 4, "broken": 3}
 _RETRY = {"max_attempts": 10, "base": 0.05, "cap": 0.2}
@@ -44,7 +47,10 @@ class Load:
         #: Every answer since `take`.
         self.answers: list[Answer] = []
         self._client = httpx.Client(
-            base_url=api_url, headers={"Authorization": f"Bearer {key}"}, timeout=5.0, trust_env=False
+            base_url=api_url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=ANSWER_SECONDS,
+            trust_env=False,
         )
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()

@@ -23,7 +23,7 @@ from tests.faults.trial import Trial, fault
 from tests.faults.victims import kill_child
 from tests.faults.world import DOORS, World
 
-SECONDS = float(os.environ.get("WINDROW_SOAK_SECONDS") or (3600 if FULL else 40))
+SECONDS = float(os.environ.get("WINDROW_SOAK_SECONDS") or (3600 if FULL else 30))
 #: Before anything is compared: caches fill, pools open.
 WARM_UP_SECONDS = 120.0 if SECONDS >= 600 else SECONDS / 3
 #: How much the last third of the samples may lie above the first third.

@@ -40,7 +40,7 @@ from windrow.store.strays import free_strays
 from windrow.store.workers import WorkerRow, register, renew
 
 BY_HAND = "WINDROW_MODEL_EXAMPLES" in os.environ
-EXAMPLES = int(os.environ.get("WINDROW_MODEL_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("WINDROW_MODEL_EXAMPLES", "60"))
 STEPS = 40
 #: So long that what a test takes is nothing beside it.
 HOUR = 3600.0
@@ -125,6 +125,20 @@ class LedgerMachine(RuleBasedStateMachine):
         if saved and frees:
             self.model.accept(child.id, None, None, 3)
         assert self.run(op, [outcome], "w").ids == ({job_id} if saved else set())
+
+    @rule(target=claims, job_id=jobs, begun=st.booleans(), how=st.sampled_from(sorted(ENDS)))
+    def taken_over(self, job_id: str, begun: bool, how: str) -> Any:
+        """A worker gives a job back and finishes it all the same, while another one has it."""
+        first = self.claim([job_id], "w1")
+        if not self.model.jobs[job_id].worker == "w1" or self.model.jobs[job_id].state != "claimed":
+            return first
+        old = (job_id, self.model.jobs[job_id].token or 0)
+        self.give_back(job_id, "w1")
+        second = self.claim([job_id], "w2")
+        if begun and self.model.jobs[job_id].token is not None:
+            self.start((job_id, self.model.jobs[job_id].token or 0))
+        self.finish(old, how, False, False)
+        return second
 
     def outage(self, op: Any, *args: Any) -> None:
         """All of its statements, and no commit."""

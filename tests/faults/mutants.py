@@ -169,7 +169,15 @@ def fails(tree: Path, test: str) -> tuple[bool, str]:
     # 1: a test failed. Anything else is no verdict about the guard.
     if ran.returncode not in (0, 1):
         raise SystemExit(f"{test} did not run:\n{ran.stdout[-3000:]}{ran.stderr[-3000:]}")
-    return ran.returncode == 1, "red" if ran.returncode == 1 else "green"
+    return (True, f"red: {reason(ran.stdout)}") if ran.returncode == 1 else (False, "green")
+
+
+def reason(said: str) -> str:
+    """The first words of what failed."""
+    lines = [line[1:].strip() for line in said.splitlines() if line.startswith("E  ")]
+    # An assertion's own words come after the line that names it.
+    words = next((line for line in lines if not line.startswith("AssertionError: fault")), "")
+    return words.replace("|", "/")[:90]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tests.faults.sizes import FULL, count
 from windrow.dev.guard import Guard
 from windrow.dev.redis_server import RedisServer
 
-pytestmark = pytest.mark.timeout(None if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 180)
 
 WORKER = "tests.faults.control.worker"
 #: Seconds without any progress after which what is missing is lost: three times what a redelivery may take.

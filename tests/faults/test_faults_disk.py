@@ -26,7 +26,7 @@ from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
 from windrow.store.migrate import migrate
 
-pytestmark = pytest.mark.timeout(None if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 180)
 
 DISK_MEGABYTES = 320
 

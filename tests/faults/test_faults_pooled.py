@@ -19,7 +19,7 @@ from tests.support.pgbouncer_server import PgBouncerServer
 from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
 
-pytestmark = pytest.mark.timeout(None if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 180)
 
 
 @pytest.fixture(scope="module")

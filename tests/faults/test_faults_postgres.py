@@ -17,7 +17,7 @@ from windrow.core.job import NewJob
 from windrow.store.accept import accept
 from windrow.store.ledger import Ledger
 
-pytestmark = pytest.mark.timeout(None if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 180)
 
 #: Claims commit asynchronously: a crash of PostgreSQL forgets those of its last moments (three times its
 #: wal_writer_delay of 0.2 s), and what they had begun runs again. So many runs a crash at most, of what is short.

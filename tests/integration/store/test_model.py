@@ -130,7 +130,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def taken_over(self, job_id: str, begun: bool, how: str) -> Any:
         """A worker gives a job back and finishes it all the same, while another one has it."""
         first = self.claim([job_id], "w1")
-        if not self.model.jobs[job_id].worker == "w1" or self.model.jobs[job_id].state != "claimed":
+        if self.model.jobs[job_id].worker != "w1" or self.model.jobs[job_id].state != "claimed":
             return first
         old = (job_id, self.model.jobs[job_id].token or 0)
         self.give_back(job_id, "w1")

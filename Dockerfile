@@ -16,10 +16,10 @@ FROM uv AS build
 ENV UV_PROJECT_ENVIRONMENT=/opt/windrow
 # The dependencies change less often than the code: they are a step of their own.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-default-groups --no-install-project
+RUN uv sync --frozen --no-default-groups --extra summaries --extra traces --no-install-project
 COPY README.md LICENSE ./
 COPY services services
-RUN uv sync --frozen --no-default-groups --no-editable
+RUN uv sync --frozen --no-default-groups --extra summaries --extra traces --no-editable
 # Bytecode that is right whatever time a copied file carries, and that costs no look at the source.
 RUN /opt/windrow/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/windrow/lib
 
@@ -72,8 +72,9 @@ LABEL org.opencontainers.image.title="windrow" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/windrow /opt/windrow
 # An image of your own is two lines: FROM windrow, and COPY of your Celery project into /app.
-ENV PATH=/opt/windrow/bin:$PATH PYTHONPATH=/app WINDROW_API_HOST=0.0.0.0 WINDROW_EXPORTER_HOST=0.0.0.0
-# api 8000, exporter 9108, scaler 8081. A worker's and beat's liveness is `windrow alive`, which reads
+ENV PATH=/opt/windrow/bin:$PATH PYTHONPATH=/app WINDROW_API_HOST=0.0.0.0 WINDROW_EXPORTER_HOST=0.0.0.0 \
+    WINDROW_METRICS_HOST=0.0.0.0 WINDROW_LOG_FORMAT=json
+# api 8000, exporter 9108, scaler 8081; worker and beat where WINDROW_METRICS_PORT says, if at all. A worker's and beat's liveness is `windrow alive`, which reads
 # WINDROW_HEARTBEAT_FILE; the rest answers /livez.
 EXPOSE 8000 9108 8081
 ENTRYPOINT ["windrow"]

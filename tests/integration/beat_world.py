@@ -21,6 +21,7 @@ from windrow.store.workers import WorkerRow, register
 
 #: Times at about a twentieth of the defaults.
 FAST: dict[str, Any] = {
+    "apps": "",
     "lease_seconds": 0.75,
     "tick_seconds": 0.1,
     "promote_seconds": 1.0,

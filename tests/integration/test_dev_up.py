@@ -15,6 +15,8 @@ import psycopg
 import pytest
 
 from tests.support.processes import Door, Doors
+from windrow.core.ids import new_id
+from windrow.core.job import NewJob
 from windrow.dev.detach import start_detached, wait_until_ready
 from windrow.dev.down import down
 from windrow.dev.errors import AlreadyRunning, PartFailed
@@ -23,6 +25,9 @@ from windrow.dev.ports import free_port
 from windrow.dev.postgres_server import PostgresServer
 from windrow.dev.redis_server import RedisServer
 from windrow.dev.state import UpState
+from windrow.store.accept import accept
+from windrow.store.claim import Start, claim, start
+from windrow.store.ledger import Ledger
 
 COMMAND = [sys.executable, "-m", "tests.support.stand_in_up"]
 READY = "Ctrl-C stops everything"
@@ -229,12 +234,48 @@ def test_a_detached_up_returns_when_ready_and_down_ends_it(ups: Ups, monkeypatch
         assert READY in (ups.folder / "up.log").read_text()  # still the first one's log
     finally:
         down(ups.folder, 5, said.append)
-    assert said == ["stopped"]
+    assert said.pop() == "stopped"
+    ended = [name for line in said if line.startswith("ended: ") for name in line[7:].split(", ")]
+    assert sorted(ended) == sorted(set(state.pids) - {"up"})
     assert process.wait(5) == 0
     assert_gone(processes)
     assert UpState.read(ups.folder) is None
+    said.clear()
     down(ups.folder, 5, said.append)
-    assert said == ["stopped", "nothing is running here"]
+    assert said == ["nothing is running here"]
+
+
+@pytest.fixture
+def busy_database_url(database_url: str) -> str:
+    """Three jobs run there."""
+    ledger = Ledger(database_url)
+    ids = [job.id for job in ledger.run(accept, [NewJob(new_id(), "t", "default") for _ in range(4)])]
+    ledger.run(claim, ids, "w", 1)
+    ledger.run(start, [Start(job_id, 1, 0.0) for job_id in ids[:3]])
+    ledger.close()
+    return database_url
+
+
+def test_the_end_says_what_it_waits_for_and_what_ended(ups: Ups, busy_database_url: str) -> None:
+    up = ups.start(
+        WINDROW_DATABASE_URL=busy_database_url, STAND_IN_DEAF="worker", WINDROW_UP_DRAIN_SECONDS="2"
+    )
+    up.send(signal.SIGTERM)
+    assert up.wait(30)
+    up.reap()
+    assert re.search(r"waiting for worker(, beat)?: 3 jobs still run; at most [012] s", up.log())
+    assert re.search(r"beat ended after(.|\n)*gives its work back(.|\n)*worker ended after", up.log())
+    assert re.search(r"api ended after(.|\n)*everything ended", up.log())
+
+
+def test_down_says_what_it_waits_for_and_what_ended(ups: Ups, busy_database_url: str) -> None:
+    ups.start(WINDROW_DATABASE_URL=busy_database_url, STAND_IN_DEAF="worker", WINDROW_UP_DRAIN_SECONDS="2")
+    said: list[str] = []
+    down(ups.folder, 2, said.append)
+    waits = r"waiting for (worker|worker, beat): 3 jobs still run; at most [012] s"
+    assert any(re.fullmatch(waits, line) for line in said)
+    assert said[-1] == "stopped"
+    assert any(re.fullmatch(r"ended: .*\bworker\b.*", line) for line in said)
 
 
 def test_a_detached_up_that_fails_shows_the_end_of_its_log(ups: Ups, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from rich.console import Console
 
-from tests.unit.apps.test_parse_routes import ID, JOB, KeptJobs
+from tests.unit.apps.test_parse_routes import ID, JOB, OneJob
 from windrow.apps import Job, State
 from windrow_apps.parse.demo import run
 from windrow_apps.parse.routes import router
@@ -79,7 +79,7 @@ def test_a_taken_port_is_an_error_and_not_a_source() -> None:
         start_source(taken.getsockname()[1])
 
 
-class SteppingJobs(KeptJobs):
+class SteppingJobs(OneJob):
     """Jobs that are one step further each time they are looked at."""
 
     def __init__(self, *steps: Job) -> None:
@@ -95,7 +95,7 @@ class SteppingJobs(KeptJobs):
 class Api:
     """The parse routes on a real port, open to whoever has the key."""
 
-    def __init__(self, jobs: KeptJobs) -> None:
+    def __init__(self, jobs: OneJob) -> None:
         app = FastAPI()
         app.include_router(router(jobs))
 
@@ -127,7 +127,7 @@ class Api:
         asyncio.run(self._server.serve(sockets=[self._listener]))
 
 
-def show(jobs: KeptJobs, source_url: str, key: str | None = KEY) -> tuple[bool, str]:
+def show(jobs: OneJob, source_url: str, key: str | None = KEY) -> tuple[bool, str]:
     out = Console(file=io.StringIO(), width=160)
     with Api(jobs) as api:
         succeeded = run(api.url, key, out, source_url, flower_url="http://127.0.0.1:5555")
@@ -146,7 +146,9 @@ def test_the_demo_parses_every_page_and_shows_result_and_addresses(source: Sourc
     succeeded, text = show(jobs, source.url)
     assert succeeded
     count = ask(source, "/index.json").json()["pages"]
-    assert jobs.submitted == [("parse.pages", {"start_id": 1, "end_id": count})]
+    assert [(job.task, job.kwargs) for job in jobs.submitted] == [
+        ("parse.pages", {"start_id": 1, "end_id": count})
+    ]
     for shown in ("821,071", "3,748", "seconds", "/docs", f"/v1/jobs/{ID}", f"5555/task/{ID}"):
         assert shown in text
 

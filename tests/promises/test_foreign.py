@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from celery import Celery
+from celery import Celery, chord
 
 from tests.promises.world import World
 
@@ -76,3 +76,23 @@ def test_a_foreign_job_survives_its_worker(world: World, producer: Celery) -> No
     world.wait_final([job_id])
     assert world.outcomes(job_id) == ["lost", "succeeded"]
     assert len(file.read_text().splitlines()) == 2
+
+
+def test_a_chord_of_a_stock_producer_is_refused_as_a_whole(world: World, producer: Celery) -> None:
+    file = world.folder / "starts"
+    # A chord wants one; nobody looks into it.
+    producer.conf.result_backend = "cache+memory://"
+    world.beat()
+    worker = world.worker(foreign_queues="default")
+    mark, echo = (
+        producer.signature("mark", (str(file),)),
+        producer.signature("echo", ("last",), immutable=True),
+    )
+    parts = [mark, mark | echo]
+    chord(parts, echo, app=producer).apply_async()
+    plain = producer.send_task("echo", ("plain",)).id
+    world.wait_final([plain])
+    world.until(lambda: world.redis.llen("windrow:rejected") == 2)
+    assert worker.says(r"a part of a chord whose body \(echo\) would never run")
+    assert not file.exists()
+    assert world.rows("SELECT task FROM windrow.jobs") == [{"task": "echo"}]

@@ -2,6 +2,7 @@
 
 {{- define "windrow.guards" -}}
 {{- include "windrow.guards.pools" . -}}
+{{- include "windrow.guards.apps" . -}}
 {{- include "windrow.guards.connections" . -}}
 {{- include "windrow.guards.stores" . -}}
 {{- include "windrow.guards.cluster" . -}}
@@ -64,6 +65,21 @@
 {{- end -}}
 {{- end }}
 
+{{/* A job in a queue that no worker of ours takes from would wait for ever. */}}
+{{- define "windrow.guards.apps" -}}
+{{- $served := list -}}
+{{- range $name := keys .Values.workers -}}
+{{- $pool := include "windrow.pool" (list $ $name) | fromYaml -}}
+{{- $served = concat $served $pool.queues -}}
+{{- end -}}
+{{- range $name := keys .Values.apps | sortAlpha -}}
+{{- $app := index $.Values.apps $name -}}
+{{- if and $app.enabled (not (has $app.queue $served)) -}}
+{{- fail (printf "apps.%s.queue is %q, which no pool serves, so its jobs would wait for ever. Add it to workers.<pool>.queues, or set apps.%s.enabled to false." $name $app.queue $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* The most ledger connections that all replicas may hold at once. */}}
 {{- define "windrow.connections" -}}
 {{- $api := ternary .Values.api.autoscaling.max .Values.api.replicas .Values.api.autoscaling.enabled -}}
@@ -117,6 +133,12 @@
 {{- end -}}
 {{- if and .Values.monitoring.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
 {{- fail "monitoring.enabled: this cluster has no Prometheus operator (monitoring.coreos.com/v1). Install it first, or set monitoring.enabled to false; a render without a cluster wants `--api-versions monitoring.coreos.com/v1`." -}}
+{{- end -}}
+{{- if and .Values.monitoring.podMonitor.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
+{{- fail "monitoring.podMonitor.enabled: this cluster has no Prometheus operator (monitoring.coreos.com/v1). Install it first, or set monitoring.podMonitor.enabled to false; a render without a cluster wants `--api-versions monitoring.coreos.com/v1`." -}}
+{{- end -}}
+{{- if and .Values.monitoring.podMonitor.enabled (not .Values.settings.metricsPort) -}}
+{{- fail "monitoring.podMonitor.enabled: settings.metricsPort is 0, so nothing would answer. Give it a port, such as 9109, or set monitoring.podMonitor.enabled to false." -}}
 {{- end -}}
 {{- if and .Values.monitoring.prometheusRule.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
 {{- fail "monitoring.prometheusRule.enabled: this cluster has no Prometheus operator (monitoring.coreos.com/v1). Install it first, or set monitoring.rulesConfigMap.enabled instead; a render without a cluster wants `--api-versions monitoring.coreos.com/v1`." -}}

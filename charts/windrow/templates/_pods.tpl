@@ -48,8 +48,78 @@ valueFrom:
   value: {{ $root.Values.settings.retentionSeconds | int | quote }}
 - name: WINDROW_PREPARED_STATEMENTS
   value: {{ $root.Values.ledger.preparedStatements | quote }}
+- name: WINDROW_LOG_FORMAT
+  value: {{ $root.Values.settings.logFormat }}
+{{- with $root.Values.tracing.endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
 {{- with $root.Values.settings.env }}
 {{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Where a worker and a beat tell the figures of their process. */}}
+{{- define "windrow.processMetricsEnv" -}}
+- name: WINDROW_METRICS_PORT
+  value: {{ .Values.settings.metricsPort | int | quote }}
+- name: WINDROW_METRICS_HOST
+  value: 0.0.0.0
+{{- end }}
+
+{{- define "windrow.processMetricsPort" -}}
+{{- with .Values.settings.metricsPort | int }}
+ports:
+  - {name: metrics, containerPort: {{ . }}}
+{{- end }}
+{{- end }}
+
+{{/* The enabled apps' names and those of the team, with commas. */}}
+{{- define "windrow.apps" -}}
+{{- $names := list -}}
+{{- range $name := keys .Values.apps | sortAlpha -}}
+{{- if (index $.Values.apps $name).enabled -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- end -}}
+{{- join "," (concat $names .Values.settings.apps) -}}
+{{- end }}
+
+{{/* The apps whose routes need no key, with commas. */}}
+{{- define "windrow.openApps" -}}
+{{- $names := list -}}
+{{- range $name := keys .Values.apps | sortAlpha -}}
+{{- $app := index $.Values.apps $name -}}
+{{- if and $app.enabled $app.open -}}
+{{- $names = append $names $name -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $names -}}
+{{- end }}
+
+{{/* How the API speaks: HTTP or HTTPS. */}}
+{{- define "windrow.apiScheme" -}}
+{{- ternary "HTTPS" "HTTP" (not (empty .Values.api.tls.secretName)) -}}
+{{- end }}
+
+{{/* What every door that knows the apps is told. */}}
+{{- define "windrow.appEnv" -}}
+{{- $queues := list -}}
+{{- range $name := keys .Values.apps | sortAlpha -}}
+{{- if (index $.Values.apps $name).enabled -}}
+{{- $queues = append $queues (printf "%s=%s" $name (index $.Values.apps $name).queue) -}}
+{{- end -}}
+{{- end -}}
+- name: WINDROW_APPS
+  value: {{ include "windrow.apps" . | quote }}
+- name: WINDROW_APP_QUEUES
+  value: {{ join "," $queues | quote }}
+{{- range $name := keys .Values.apps | sortAlpha }}
+{{- with index $.Values.apps $name }}
+{{- if and .enabled .env }}
+{{ toYaml .env }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -75,8 +145,7 @@ valueFrom:
 - name: WINDROW_CELERY_APP
   value: {{ $pool.app | quote }}
 {{- else }}
-- name: WINDROW_APPS
-  value: {{ join "," $root.Values.settings.apps | quote }}
+{{ include "windrow.appEnv" $root }}
 {{- end }}
 {{- if $root.Values.demo.enabled }}
 - name: WINDROW_PARSE_SOURCE
@@ -224,18 +293,25 @@ livenessProbe:
   failureThreshold: 3
 {{- end }}
 
-{{/* HTTP doors: (list LIVE READY). The first page must not look at a store, or an outage would restart every pod. */}}
+{{/* HTTP doors: (list LIVE READY [SCHEME]). The first page must not look at a store, or an outage would restart every pod. */}}
 {{- define "windrow.httpProbes" -}}
+{{- $scheme := ternary "HTTPS" "" (and (gt (len .) 2) (eq (last .) "HTTPS")) -}}
 startupProbe:
   httpGet:
     path: {{ index . 0 }}
     port: http
+    {{- with $scheme }}
+    scheme: {{ . }}
+    {{- end }}
   periodSeconds: 1
   failureThreshold: 120
 livenessProbe:
   httpGet:
     path: {{ index . 0 }}
     port: http
+    {{- with $scheme }}
+    scheme: {{ . }}
+    {{- end }}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
@@ -243,6 +319,9 @@ readinessProbe:
   httpGet:
     path: {{ index . 1 }}
     port: http
+    {{- with $scheme }}
+    scheme: {{ . }}
+    {{- end }}
   periodSeconds: 2
   timeoutSeconds: 2
 {{- end }}

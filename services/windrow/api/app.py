@@ -25,7 +25,7 @@ from windrow.api.body_limit import BodyLimitMiddleware
 from windrow.api.direct import LaneApi, takes
 from windrow.api.documented import refusals
 from windrow.api.metrics import MetricsMiddleware
-from windrow.api.mounting import mount_apps
+from windrow.api.mounting import body_limits, mount_apps
 from windrow.api.schedule_bodies import ScheduleBody, ScheduleCreate
 from windrow.api.services import Services, make_services, running
 from windrow.api.settings import ApiSettings
@@ -41,7 +41,10 @@ _BEARER = Depends(
     )
 )
 _IDEMPOTENCY = "The same key and body again: the same job again. Kept for a day, for each caller."
-_PREFER = "`wait=N`: answer with 200 and the job if it finishes within N seconds."
+_PREFER = (
+    "`wait=N`: answer with 200 and the job if it finishes within N seconds. Needs jobs:read, too: without that "
+    "scope the answer is the 202, at once."
+)
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
@@ -60,9 +63,22 @@ def create_app(settings: ApiSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        # Lanes pass its own tracing by: `tracing.py` stands around both.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
     )
     app.state.services = services
-    app.add_middleware(BodyLimitMiddleware, limit=settings.api_input_bytes)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=settings.api_input_bytes,
+        seconds=settings.api_body_seconds,
+        limits=body_limits(settings.apps),
+    )
     app.add_middleware(MetricsMiddleware, metrics=services.metrics)
     errors.install(app)
     _add_submission(app, services)
@@ -87,7 +103,9 @@ def _add_submission(app: LaneApi, services: Services) -> None:
         "tags": ["jobs"],
         "dependencies": [_BEARER],
     }
-    refused = refusals(problems.BAD_REQUEST, problems.NOT_FOUND, problems.TOO_LARGE, problems.INVALID)
+    refused = refusals(
+        problems.BAD_REQUEST, problems.NOT_FOUND, problems.TOO_SLOW, problems.TOO_LARGE, problems.INVALID
+    )
     app.add_lane(
         "/v1/jobs",
         services,

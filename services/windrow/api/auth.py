@@ -51,12 +51,16 @@ class Keyring:
         self._tokens = tokens
         self._known: dict[bytes, tuple[float, Caller]] = {}
 
-    async def caller(self, authorization: str | None) -> Caller:
-        """Who sent this header. Raises the 401, 403 and 503 problems, or LedgerUnavailable."""
+    async def caller(self, authorization: str | None, header: str | None = None) -> Caller:
+        """Who sent this header; `header` names the one that carries the bare key instead.
+
+        Raises the 401, 403 and 503 problems, or LedgerUnavailable.
+        """
         if not self._enabled:
             return ANONYMOUS
         if authorization is None:
-            raise unauthenticated("Send `Authorization: Bearer <key>`; `windrow keys create` makes one")
+            how = f"`{header}: <key>`" if header else "`Authorization: Bearer <key>`"
+            raise unauthenticated(f"Send {how}; `windrow keys create` makes one")
         scheme, _, key = authorization.partition(" ")
         found = _KEY.fullmatch(key.strip())
         if scheme.lower() != "bearer" or found is None:

@@ -65,7 +65,9 @@ async def submit_batch(call: Call) -> Reply:
     services = call.services
     caller = await services.keyring.caller(call.header(b"authorization"))
     check_scope(caller, JOBS_WRITE)
-    body = await read_body(call.receive, call.header(b"content-length"), services.settings.api_batch_bytes)
+    settings = services.settings
+    announced = call.header(b"content-length")
+    body = await read_body(call.receive, announced, settings.api_batch_bytes, settings.api_body_seconds)
     trace, key = call.header(b"traceparent"), call.header(b"idempotency-key")
     wishes = _parse(body)
     outcomes: list[Outcome] = [await _job(services, wish, trace) for wish in wishes]

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive
 
 from windrow.api.flaws import refusal
-from windrow.api.problems import bad_request, too_large
+from windrow.api.patience import Patience, TooSlow
+from windrow.api.problems import bad_request, too_large, too_slow
 
 T = TypeVar("T")
 
@@ -17,10 +18,11 @@ class ClientGone(Exception):
     """The caller hung up before the end of its body: nobody is left to answer."""
 
 
-async def read_body(receive: Receive, announced: str | None, limit: int) -> bytes:
+async def read_body(receive: Receive, announced: str | None, limit: int, seconds: float) -> bytes:
     """The whole body; `announced` is the header Content-Length.
 
-    Raises ClientGone, and the 413 problem above `limit` bytes, without reading what is announced to be more.
+    Raises ClientGone, the 413 problem above `limit` bytes, without reading what is announced to be more, and the
+    408 problem after `seconds`.
     """
     if announced is not None:
         if not announced.isdecimal():
@@ -30,8 +32,12 @@ async def read_body(receive: Receive, announced: str | None, limit: int) -> byte
     chunks: list[bytes] = []
     size = 0
     more = True
+    patient = Patience(receive, seconds)
     while more:
-        message = await receive()
+        try:
+            message = await patient()
+        except TooSlow:
+            raise too_slow(seconds) from None
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk = message.get("body", b"")

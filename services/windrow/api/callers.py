@@ -32,7 +32,12 @@ class Caller(NamedTuple):
 ANONYMOUS = Caller("anonymous", frozenset({ADMIN}))
 
 
+def may(caller: Caller, scope: str) -> bool:
+    """Whether `caller` has the scope, or every one."""
+    return scope in caller.scopes or ADMIN in caller.scopes
+
+
 def check_scope(caller: Caller, scope: str) -> None:
     """Raises the 403 problem when `caller` may not."""
-    if scope not in caller.scopes and ADMIN not in caller.scopes:
+    if not may(caller, scope):
         raise missing_scope(scope)

@@ -34,6 +34,7 @@ _MEANINGS = {
     problems.FORBIDDEN: "The key or token lacks the scope",
     problems.NOT_FOUND: "There is no such thing",
     problems.METHOD_NOT_ALLOWED: "Method not allowed",
+    problems.TOO_SLOW: "The body did not arrive in time",
     problems.CONFLICT: "The state forbids it, or a name is taken",
     problems.GONE: "Past retention",
     problems.TOO_LARGE: "Too large",

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from windrow.api import problems
 from windrow.api.allow import allowed
+from windrow.api.fixes import fix_of
 from windrow.api.flaws import MAX_FLAWS, cut
 from windrow.api.problems import Flaw, Problem
 from windrow.core.coalescer import CoalescerFull
@@ -83,17 +84,21 @@ def _invalid(error: RequestValidationError) -> Problem:
             where = f"?{path[0]}" if place == "query" and path else ".".join(map(str, path))
         if one["type"] == "json_invalid":
             return problems.malformed(f"The body is not JSON: {one.get('ctx', {}).get('error', one['msg'])}")
-        flaws.append(Flaw(where, cut(str(one["msg"])), ""))
+        flaws.append(Flaw(where, cut(str(one["msg"])), fix_of(one["type"])))
     return problems.invalid(flaws)
 
 
 def _framework(error: HTTPException, request: Request | None) -> Problem:
     if error.status_code == problems.NOT_FOUND:
-        return problems.not_found("There is nothing at this path")
+        # The framework's own word for it says nothing; an app's route may say what is not there.
+        said = None if error.detail == HTTPException(problems.NOT_FOUND).detail else str(error.detail)
+        return problems.not_found(said or "There is nothing at this path")
     if error.status_code == problems.METHOD_NOT_ALLOWED:
         return _other_method(error, request)
     if error.status_code == problems.TOO_LARGE and request is not None:
         return problems.too_large("The body", request.app.state.services.settings.api_input_bytes)
+    if error.status_code == problems.TOO_SLOW and request is not None:
+        return problems.too_slow(request.app.state.services.settings.api_body_seconds)
     return problems.generic(error.status_code, str(error.detail), error.headers)
 
 

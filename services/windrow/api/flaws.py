@@ -8,23 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from windrow.api.fixes import fix_of
 from windrow.api.problems import Flaw, Problem, invalid, malformed
 
 #: More of them help nobody.
 MAX_FLAWS = 20
 MAX_MESSAGE_CHARS = 300
-
-_FIXES = {
-    "missing": "Add it",
-    "extra_forbidden": "Remove it, or check its spelling against /docs",
-    "timezone_aware": "Add a UTC offset, e.g. `2026-01-31T09:00:00Z`",
-    "datetime_type": "Write an ISO 8601 moment with its offset, e.g. `2026-01-31T09:00:00Z`",
-    "datetime_from_date_parsing": "Write an ISO 8601 moment with its offset, e.g. `2026-01-31T09:00:00Z`",
-    "run_at_and_delay": "Remove one of them",
-    "expires_before_run": "Choose a later expires_at, or an earlier run_at",
-    "string_pattern_mismatch": "Use the characters that the pattern allows; no NUL or other control characters",
-    "too_long": "Send fewer items, in several requests if need be",
-}
 
 
 def pointer(path: Iterable[Any]) -> str:
@@ -55,7 +44,7 @@ def _flaw(error: Mapping[str, Any], prefix: Sequence[Any]) -> Flaw:
     context = error.get("ctx") or {}
     if "field" in context:
         where = (*where, context["field"])
-    return Flaw(pointer(where), cut(error["msg"]), _FIXES.get(error["type"], ""))
+    return Flaw(pointer(where), cut(error["msg"]), fix_of(error["type"]))
 
 
 def _unreadable(body: bytes, reason: str) -> Problem:

@@ -14,6 +14,8 @@ from windrow.api.problems import INTERNAL
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 #: What no route answered has one label, or the paths of a scanner would fill the memory.
 NO_ROUTE = "none"
+#: Why a message may be left to the relay; each has its series from the start.
+REASONS = ("overflow", "broker_unavailable", "window_full")
 
 
 class Metrics:
@@ -43,6 +45,8 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
+        for reason in REASONS:
+            self.unsent.labels(reason)
         self.streams = Gauge("windrow_event_streams", "Open event streams.", registry=self.registry)
         self._children: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 

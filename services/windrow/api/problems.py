@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
-from fastapi import Response
-
+from windrow.api.problem import MEDIA_TYPE as MEDIA_TYPE
+from windrow.api.problem import Flaw as Flaw
+from windrow.api.problem import Problem as Problem
 from windrow.core.errors import InvalidJob, RetiredTask, UnknownTask
 
 OK = 200
@@ -19,6 +18,7 @@ UNAUTHENTICATED = 401
 FORBIDDEN = 403
 NOT_FOUND = 404
 METHOD_NOT_ALLOWED = 405
+TOO_SLOW = 408
 CONFLICT = 409
 GONE = 410
 TOO_LARGE = 413
@@ -27,62 +27,8 @@ TOO_MANY = 429
 INTERNAL = 500
 UNAVAILABLE = 503
 
-MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a caller may ask again.
 RETRY_AFTER_SECONDS = 2
-
-
-class Flaw(NamedTuple):
-    """One thing that is wrong with a request."""
-
-    #: JSON Pointer (RFC 6901) into the body; `?name` for a query parameter, `Name:` for a header.
-    pointer: str
-    message: str
-    fix: str = ""
-
-
-class Problem(Exception):
-    """An error answer; `slug` names its kind for programs, `detail` explains this one to people."""
-
-    def __init__(
-        self,
-        status: int,
-        slug: str,
-        title: str,
-        detail: str,
-        *,
-        flaws: Sequence[Flaw] = (),
-        headers: Mapping[str, str] | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.slug = slug
-        self.title = title
-        self.detail = detail
-        self.flaws = tuple(flaws)
-        self.headers = dict(headers or {})
-        self.extra = dict(extra or {})
-
-    def body(self, instance: str | None = None) -> dict[str, Any]:
-        """The members of the problem object; `instance` is the path that was asked."""
-        body: dict[str, Any] = {
-            "type": f"urn:windrow:problem:{self.slug}",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        if instance is not None:
-            body["instance"] = instance
-        if self.flaws:
-            body["errors"] = [flaw._asdict() for flaw in self.flaws]
-        return body | self.extra
-
-    def response(self, instance: str) -> Response:
-        """The whole answer."""
-        # ASCII with escapes: a caller's broken text is shown back without breaking the answer.
-        content = json.dumps(self.body(instance), ensure_ascii=True, allow_nan=False)
-        return Response(content, self.status, self.headers, MEDIA_TYPE)
 
 
 def malformed(detail: str) -> Problem:
@@ -223,7 +169,22 @@ def too_large(what: str, limit: int) -> Problem:
         "too-large",
         "Too large",
         f"{what} is larger than {limit:,} bytes",
-        flaws=[Flaw("", what, fix)],
+        flaws=[Flaw("", f"{what} is larger than {limit:,} bytes", fix)],
+    )
+
+
+def too_slow(seconds: float) -> Problem:
+    """The body did not arrive in time."""
+    detail = f"The body did not arrive within {seconds:g} seconds"
+    fix = "Send the body without pauses, or send less at a time"
+    # What still comes must not be read as the next request.
+    return Problem(
+        TOO_SLOW,
+        "too-slow",
+        "The body came too slowly",
+        detail,
+        flaws=[Flaw("", detail, fix)],
+        headers={"Connection": "close"},
     )
 
 
@@ -292,4 +253,6 @@ def generic(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 
 
 def _flaw(error: InvalidJob) -> Flaw:
-    return Flaw(error.field, str(error), error.fix)
+    return Flaw(
+        error.field, str(error), error.fix or "Change what the message names; /docs shows every field"
+    )

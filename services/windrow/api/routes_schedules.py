@@ -55,7 +55,12 @@ _ONE: dict[str, Any] = {
 }
 _MADE: dict[str, Any] = {"response_model": ScheduleView, "dependencies": WRITE}
 _BODY_REFUSALS = refusals(
-    problems.BAD_REQUEST, problems.NOT_FOUND, problems.CONFLICT, problems.TOO_LARGE, problems.INVALID
+    problems.BAD_REQUEST,
+    problems.NOT_FOUND,
+    problems.TOO_SLOW,
+    problems.CONFLICT,
+    problems.TOO_LARGE,
+    problems.INVALID,
 )
 
 
@@ -144,9 +149,9 @@ async def trigger_schedule(schedule_id: ScheduleId, services: Parts) -> Response
 
 
 async def _read(request: Request, services: Services) -> bytes:
-    return await read_body(
-        request.receive, request.headers.get("content-length"), services.settings.api_input_bytes
-    )
+    settings = services.settings
+    announced = request.headers.get("content-length")
+    return await read_body(request.receive, announced, settings.api_input_bytes, settings.api_body_seconds)
 
 
 async def _new(services: Services, schedule_id: str, body: ScheduleBody) -> schedules.NewSchedule:

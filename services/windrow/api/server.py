@@ -9,7 +9,9 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
+from windrow.api.cors import with_cors
 from windrow.api.settings import ApiSettings
 
 
@@ -31,18 +33,22 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._app.state.services.waiting.stop)
 
 
-def make_server(app: FastAPI, settings: ApiSettings) -> Server:
-    """A server for `app`, not yet running."""
+def make_server(app: FastAPI, settings: ApiSettings, outside: ASGIApp | None = None) -> Server:
+    """A server for `app`, not yet running; `outside` is what stands around it and is asked instead."""
     config = uvicorn.Config(
-        app,
+        with_cors(outside or app, settings.api_cors_origins),
         host=settings.api_host,
         port=settings.api_port,
         uds=str(settings.api_socket) if settings.api_socket else None,
+        ssl_certfile=settings.api_tls_certificate,
+        ssl_keyfile=settings.api_tls_key,
         loop="uvloop",
         http="httptools",
         ws="none",
         # Requests are counted in /metrics; a line for each would cost more than the request.
         access_log=False,
+        # Its lines go where all others go.
+        log_config=None,
         proxy_headers=False,
         server_header=False,
         date_header=False,
@@ -51,9 +57,9 @@ def make_server(app: FastAPI, settings: ApiSettings) -> Server:
     return Server(config, app)
 
 
-def serve(app: FastAPI, settings: ApiSettings) -> int:
+def serve(app: FastAPI, settings: ApiSettings, outside: ASGIApp | None = None) -> int:
     """Serve `app` until SIGTERM or SIGINT; returns the exit status."""
-    server = make_server(app, settings)
+    server = make_server(app, settings, outside)
 
     def stop(signum: int, frame: FrameType | None) -> None:
         # uvicorn, done with its own work, raises the signal again: a clean end is no death by a signal.

@@ -75,7 +75,7 @@ def make_services(settings: ApiSettings) -> Services:
         keyring=Keyring(ledger, settings.api_key_cache_seconds, settings.api_auth, tokens),
         tokens=tokens,
         outbox=outbox,
-        intake=Intake(catalog, settings.api_input_bytes),
+        intake=Intake(catalog, settings.api_input_bytes, traced=bool(settings.traces_endpoint)),
         acceptor=Acceptor(ledger, catalog, outbox, metrics, settings.api_batch_max, settings.api_pending_max),
         waiting=Waiting(ledger, wakeups, settings.api_reread_seconds),
         streams=Slots(settings.api_streams_max, metrics.streams),

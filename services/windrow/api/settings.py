@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from windrow.api.cors import checked_origins
 from windrow.api.subjects import Subjects, checked
+from windrow.apps import DEFAULT_APPS
+from windrow.core.addresses import check_database_url, check_redis_url
+from windrow.telemetry.settings import TelemetrySettings
 
 DAY_SECONDS = 86_400.0
 MIB = 1024 * 1024
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(TelemetrySettings):
     """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
@@ -26,6 +30,11 @@ class ApiSettings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=0, le=65_535)
     api_socket: Path | None = None
+    #: PEM files: the API speaks HTTPS. Both or neither.
+    api_tls_certificate: Path | None = None
+    api_tls_key: Path | None = None
+    #: Origins whose pages may call from a browser, comma separated, `https://app.example.com`; empty: none.
+    api_cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     #: Ledger connections of this process: submits share one, so few are enough.
     api_connections: int = Field(4, ge=1, le=100)
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.
@@ -53,7 +62,7 @@ class ApiSettings(BaseSettings):
     kubernetes_url: str = "https://kubernetes.default.svc"
     kubernetes_credentials: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     #: Apps of this API, and those of them whose routes need no key.
-    apps: Annotated[tuple[str, ...], NoDecode] = ("parse",)
+    apps: Annotated[tuple[str, ...], NoDecode] = tuple(DEFAULT_APPS.split(","))
     open_apps: Annotated[tuple[str, ...], NoDecode] = ()
 
     #: Jobs of one INSERT, and jobs that may wait for one before new ones get a 503.
@@ -62,6 +71,8 @@ class ApiSettings(BaseSettings):
     #: Bytes of one job's encoded input, and of a whole batch.
     api_input_bytes: int = Field(MIB, ge=1)
     api_batch_bytes: int = Field(32 * MIB, ge=1)
+    #: Seconds that a request's body may take to arrive; a caller who is slower gets a 408.
+    api_body_seconds: float = Field(30.0, gt=0)
     #: Messages per queue and priority step in Redis; the relay holds the rest back.
     window: int = Field(2_000, ge=1)
     #: Seconds between reads of the catalog and of the paused queues.
@@ -81,11 +92,35 @@ class ApiSettings(BaseSettings):
     #: Seconds that a stopping server gives its open requests.
     api_drain_seconds: float = Field(20.0, ge=0)
 
-    @field_validator("apps", "open_apps", mode="before")
+    @field_validator("apps", "open_apps", "api_cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("api_cors_origins", mode="after")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        checked_origins(value)
+        return value
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> ApiSettings:
+        if (self.api_tls_certificate is None) != (self.api_tls_key is None):
+            raise ValueError("set both WINDROW_API_TLS_CERTIFICATE and WINDROW_API_TLS_KEY, or neither")
+        return self
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _database(cls, value: SecretStr) -> SecretStr:
+        check_database_url(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _redis(cls, value: SecretStr) -> SecretStr:
+        check_redis_url(value.get_secret_value())
         return value
 
     @field_validator("api_subjects", mode="after")

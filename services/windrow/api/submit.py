@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import TypeAdapter
 
 from windrow.api.body import parse, read_body
-from windrow.api.callers import JOBS_WRITE, check_scope
+from windrow.api.callers import JOBS_READ, JOBS_WRITE, check_scope, may
 from windrow.api.direct import Call, Reply
 from windrow.api.guarding import guard, judged
 from windrow.api.prefer import applied, wished_wait
@@ -27,13 +27,18 @@ async def submit(call: Call) -> Reply:
     services = call.services
     caller = await services.keyring.caller(call.header(b"authorization"))
     check_scope(caller, JOBS_WRITE)
-    limit = services.settings.api_input_bytes + ENVELOPE_BYTES
-    wish = parse(_REQUEST, await read_body(call.receive, call.header(b"content-length"), limit))
+    settings = services.settings
+    limit = settings.api_input_bytes + ENVELOPE_BYTES
+    announced = call.header(b"content-length")
+    wish = parse(_REQUEST, await read_body(call.receive, announced, limit, settings.api_body_seconds))
     key = call.header(b"idempotency-key")
     job = await services.intake.job(wish, call.header(b"traceparent"))
-    seconds = wished_wait(call.header(b"prefer"), services.settings.api_wait_seconds)
+    seconds = wished_wait(call.header(b"prefer"), settings.api_wait_seconds)
+    if seconds is not None and not may(caller, JOBS_READ):
+        # Whoever may only write is told that the job is kept, and nothing of what became of it.
+        seconds = None
     if key is not None or wish.unique is not None:
-        guarded = guard(job, wish, caller.id, key, services.settings.api_idempotency_seconds)
+        guarded = guard(job, wish, caller.id, key, settings.api_idempotency_seconds)
         receipt = judged(await services.acceptor.accept_guarded(guarded), job.task)
         if seconds is not None:
             record = await services.waiting.finished(receipt.id, seconds)

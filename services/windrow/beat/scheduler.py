@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from windrow.core.errors import LedgerUnavailable
 from windrow.store.declared import declare
 from windrow.store.fire import fire
 from windrow.store.schedules import due, note_failure
+from windrow.telemetry.process_metrics import ProcessMetrics, serve
 
 logger = get_logger(__name__)
 _BATCH = 100
@@ -32,9 +34,11 @@ class LedgerScheduler(Scheduler):
         # Celery makes a lazy one only to print what it is: no settings, no connection.
         self._settings = None if lazy else app.conf.get("windrow_beat") or BeatSettings()
         self._crew: Crew | None = None
+        self._metrics: ProcessMetrics | None = None
         self._declare_at = 0.0
         self._lazy_inputs: dict[str, Callable[[], str]] = {}
         self._in_tick = False
+        self._failures = 0
         super().__init__(app, *args, lazy=lazy, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -47,6 +51,11 @@ class LedgerScheduler(Scheduler):
         self._crew = Crew(self._settings)
         self._note = Note("schedules", self._crew.record, self._settings.record_seconds)
         self._crew.start()
+        self._metrics = serve(
+            self._settings.metrics_host,
+            self._settings.metrics_port,
+            {"chores_failing": ("Chores whose last pass failed.", self._crew.failing)},
+        )
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Fire what is due; returns the seconds until the next look. Never raises: beat would end."""
@@ -57,10 +66,15 @@ class LedgerScheduler(Scheduler):
         try:
             if time.monotonic() >= self._declare_at:
                 self._declare(self._crew.tools, self._settings)
-            return self._fire_due(self._crew.tools, self._settings)
+            wait = self._fire_due(self._crew.tools, self._settings)
+            self._failures = 0
+            return wait
         except LedgerUnavailable as exc:
+            self._failures += 1
             logger.warning("The ledger is away, schedules wait: %s", exc)
             self._note.failed(str(exc))
+            ceiling = min(self._settings.failure_seconds, 0.5 * 2 ** min(self._failures, 10))
+            return random.uniform(ceiling / 2, ceiling)
         except Exception as exc:
             logger.exception("The schedules could not be looked at")
             self._note.failed(f"{type(exc).__name__}: {exc}")
@@ -72,6 +86,9 @@ class LedgerScheduler(Scheduler):
         """Celery calls it from its signal handler and again at the end."""
         if self._crew is None:
             return
+        metrics, self._metrics = self._metrics, None
+        if metrics is not None:
+            metrics.stop()
         if self._crew.stop() and not self._in_tick:
             self._crew.close()
 
@@ -91,7 +108,7 @@ class LedgerScheduler(Scheduler):
             if row.error is not None:
                 logger.error("Schedule %s is refused: %s", row.id, row.error)
         # An empty declaration disables what this release no longer says; no app at all says nothing.
-        if rows or settings.celery_app:
+        if rows or settings.celery_app or settings.apps:
             done = tools.ledgers.run(declare, rows, settings.release, 3 * settings.declare_seconds)
             kept = set(done.kept).intersection(row.id for row in rows)
             if kept:
@@ -127,7 +144,7 @@ class LedgerScheduler(Scheduler):
             None if made is None else made(),
         )
         for job_id in fired.job_ids:
-            logger.info("Schedule %s made the job %s", schedule_id, job_id)
+            logger.info("Schedule %s made the job %s", schedule_id, job_id, extra={"job_id": job_id})
         post(tools, fired.queued)
         if fired.scheduled:
             tools.wake("promote")

@@ -5,18 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from windrow.apps import DEFAULT_APPS
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import ProcessSettings
 
 
-class BeatSettings(BaseSettings):
+class BeatSettings(ProcessSettings):
     """Read once, when the scheduler starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
-    database_url: str
-    redis_url: str
-    #: Celery app whose beat_schedule counts, `pkg.mod:app`; empty: none.
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
+    #: Celery app whose beat_schedule counts, `pkg.mod:app`; empty: the schedules of the apps below do.
     celery_app: str = ""
+    #: Apps whose schedules count, comma separated.
+    apps: str = DEFAULT_APPS
+    #: Queues of the apps' tasks where they are not the apps' own, `app=queue,app=queue`.
+    app_queues: str = ""
+    #: IANA time zone of the apps' schedules: when 09:00 is.
+    timezone: str = "UTC"
     #: What `helm upgrade` changes: the newest release's declarations count.
     release: str = "dev"
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 
+from windrow.core.addresses import check_database_url
 from windrow.store.schema import head, is_current
 
 #: Longest pause between two tries.
@@ -25,6 +26,10 @@ def main(argv: list[str]) -> int:
     url = os.environ.get("WINDROW_DATABASE_URL", "")
     if not url:
         return _complain("WINDROW_DATABASE_URL is not set (postgresql://user:password@host:port/database)", 2)
+    try:
+        check_database_url(url)
+    except ValueError as error:
+        return _complain(f"WINDROW_DATABASE_URL: {error}", 2)
     try:
         revision = _patiently(options.wait, lambda: _check(url) if options.check else _migrate(url))
     except (psycopg.Error, LookupError) as error:
@@ -41,15 +46,17 @@ def _migrate(url: str) -> str:
     # Not for those that only check, in every pod that starts: this takes longer to import than to run.
     from sqlalchemy.exc import DBAPIError
 
-    from windrow.apps import find_app
+    from windrow.apps import DEFAULT_APPS, find_apps
     from windrow.store.app_tables import create_app_tables
     from windrow.store.migrate import migrate
+    from windrow.telemetry import logs
 
+    # Alembic's lines.
+    logs.configure("migrate", os.environ.get("WINDROW_LOG_FORMAT", "console"), secrets=(url,))
     # First, for the ledger's revision is what everybody else waits for.
-    for name in os.environ.get("WINDROW_APPS", "parse").split(","):
-        tables = find_app(name.strip()).migrations if name.strip() else None
-        if tables:
-            create_app_tables(url, tables)
+    for spec in find_apps(os.environ.get("WINDROW_APPS", DEFAULT_APPS)):
+        if spec.migrations is not None:
+            create_app_tables(url, spec.migrations)
     try:
         return migrate(url)
     except DBAPIError as error:

@@ -15,6 +15,6 @@ def settings_error(error: Any) -> str | None:
     lines = []
     for flaw in error.errors(include_url=False, include_context=False, include_input=False):
         place = ".".join(str(step) for step in flaw["loc"]).upper()
-        what = "is not set" if flaw["type"] == "missing" else flaw["msg"]
+        what = "is not set" if flaw["type"] == "missing" else flaw["msg"].removeprefix("Value error, ")
         lines.append(f"WINDROW_{place}: {what}" if place else flaw["msg"])
     return "; ".join(lines)

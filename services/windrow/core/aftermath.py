@@ -14,6 +14,7 @@ from windrow.core.failure import failure_json
 from windrow.core.ids import new_id
 from windrow.core.job import ChordPart, Failure, Held, NewJob, Outcome
 from windrow.core.states import State
+from windrow.core.traceparent import KEY
 
 #: Runs error callbacks in a child: they are Python.
 ERRBACK_TASK = "windrow.errback"
@@ -61,7 +62,7 @@ def aftermath(ended: Ended, error: str, shown_id: str | None = None) -> After:
     parts = [ChordPart(*member, None, error) for member in _membership(options)]
     if ended.state is State.FAILED:
         if options.get("errbacks"):
-            jobs = (_errback(ended, options["errbacks"], error, shown_id or ended.id),)
+            jobs = (_errback(ended, options, error, shown_id or ended.id),)
         for step in _steps(options.get("chain")):
             step_options = step.get("options") or {}
             if step_options.get("task_id"):
@@ -125,7 +126,8 @@ def _unrun(step: dict[str, Any], ended: Ended) -> NewJob:
     )
 
 
-def _errback(ended: Ended, errbacks: list[Any], error: str, shown_id: str) -> NewJob:
+def _errback(ended: Ended, options: dict[str, Any], error: str, shown_id: str) -> NewJob:
+    trace = options.get(KEY)
     args, kwargs = json.loads(ended.input)
     request = {
         "id": shown_id,
@@ -134,7 +136,7 @@ def _errback(ended: Ended, errbacks: list[Any], error: str, shown_id: str) -> Ne
         "kwargs": kwargs,
         "parent_id": ended.parent_id,
         "root_id": ended.root_id or shown_id,
-        "errbacks": errbacks,
+        "errbacks": options["errbacks"],
     }
     return NewJob(
         id=new_id(),
@@ -144,4 +146,5 @@ def _errback(ended: Ended, errbacks: list[Any], error: str, shown_id: str) -> Ne
         input=json.dumps([[request, json.loads(error)], {}]),
         parent_id=shown_id,
         root_id=ended.root_id or shown_id,
+        options=None if trace is None else json.dumps({KEY: trace}),
     )

@@ -74,7 +74,9 @@ Moment = Annotated[WrittenMoment, AfterValidator(_sensible)]
 class Strict(BaseModel):
     """A body that takes what its schema says and nothing else."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, ser_json_inf_nan="constants"
+    )
 
 
 class RetryWish(Strict):

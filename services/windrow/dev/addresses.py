@@ -17,6 +17,9 @@ class Addresses:
     exporter_port: int
     flower_port: int | None
     source_port: int | None
+    #: Of the local mail server and of its page.
+    smtp_port: int | None = None
+    mail_port: int | None = None
 
     @property
     def api_url(self) -> str:
@@ -38,10 +41,16 @@ class Addresses:
         """The template of the pages that the parse app reads."""
         return f"http://127.0.0.1:{self.source_port}/{{id}}" if self.source_port else None
 
+    @property
+    def mail_url(self) -> str | None:
+        """Where the mails are shown that the local server has caught."""
+        return f"http://127.0.0.1:{self.mail_port}" if self.mail_port else None
+
     def environment(self, inherited: Mapping[str, str], apps: str) -> dict[str, str]:
         """What each part gets: `inherited`, with our addresses."""
         env = {
             "WINDROW_POOL": "default",
+            "WINDROW_LOG_FORMAT": "console",
             # Only this machine can call: what an app offers to everybody needs no key here.
             "WINDROW_OPEN_APPS": apps,
             **inherited,
@@ -55,4 +64,10 @@ class Addresses:
         }
         if self.source_url:
             env["WINDROW_PARSE_SOURCE"] = self.source_url
+        if self.smtp_port:
+            env |= {
+                "WINDROW_SMTP_HOST": "127.0.0.1",
+                "WINDROW_SMTP_PORT": str(self.smtp_port),
+                "WINDROW_SMTP_SECURITY": "none",
+            }
         return env

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from windrow.apps import DEFAULT_QUEUE, app_queues, find_apps
 from windrow.dev.addresses import Addresses
 from windrow.dev.part import Part
 from windrow.dev.ready import Answers, Says
@@ -16,6 +17,7 @@ WORKING, ANSWERING = 2, 1
 WORKER_READY = r"\bready\b"
 BEAT_READY = r"(?i)beat.*(start|ready)"
 EXPORTER_READY = "exporter is ready"
+CATCHER, CATCHER_READY = "windrow_apps.mailroom.catcher", "catcher is ready"
 
 
 def door(name: str, *args: str) -> tuple[str, ...]:
@@ -24,12 +26,11 @@ def door(name: str, *args: str) -> tuple[str, ...]:
 
 
 def parts(addresses: Addresses, env: Mapping[str, str], drain_seconds: float) -> list[Part]:
-    """API, worker, beat and exporter; Flower and the parse app's source when they have a port."""
+    """API, workers, beat and exporter; Flower, the parse app's source and the mail server when they have a port."""
     found = [
         Part("api", door("api"), env, lambda: Answers(f"{addresses.api_url}/readyz"), ANSWERING),
-        Part(
-            "worker", door("worker"), env, lambda: Says(WORKER_READY), WORKING, drain_seconds, gives_back=True
-        ),
+        _worker("worker", env, drain_seconds),
+        *(_worker(f"worker-{queue}", own, drain_seconds) for queue, own in _own_workers(env).items()),
         Part("beat", door("beat"), env, lambda: Says(BEAT_READY), WORKING, drain_seconds),
         Part("exporter", door("exporter"), env, lambda: Says(EXPORTER_READY), ANSWERING),
     ]
@@ -44,7 +45,37 @@ def parts(addresses: Addresses, env: Mapping[str, str], drain_seconds: float) ->
             str(addresses.source_port),
         )
         found.append(Part("source", command, env, lambda: Says("^http://"), ANSWERING))
+    if addresses.smtp_port:
+        found.append(_catcher(addresses, env))
     return found
+
+
+def _worker(name: str, env: Mapping[str, str], drain_seconds: float) -> Part:
+    return Part(
+        name, door("worker"), env, lambda: Says(WORKER_READY), WORKING, drain_seconds, gives_back=True
+    )
+
+
+def _own_workers(env: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The environment of a worker for each queue of an app that the first one does not serve. Raises LookupError."""
+    if env.get("WINDROW_CELERY_APP"):
+        return {}
+    served = env.get("WINDROW_QUEUES", DEFAULT_QUEUE).split(",")
+    moved = app_queues(env.get("WINDROW_APP_QUEUES", ""))
+    found: dict[str, dict[str, str]] = {}
+    for spec in find_apps(env.get("WINDROW_APPS", "")):
+        queue = moved.get(spec.name, spec.queue)
+        if queue is not None and queue not in served:
+            own = found.setdefault(queue, {**env, "WINDROW_POOL": queue, "WINDROW_QUEUES": queue})
+            if spec.concurrency is not None:
+                own["WINDROW_CONCURRENCY"] = str(spec.concurrency)
+    return found
+
+
+def _catcher(addresses: Addresses, env: Mapping[str, str]) -> Part:
+    ports = ("--smtp-port", str(addresses.smtp_port), "--http-port", str(addresses.mail_port))
+    command = (sys.executable, "-m", CATCHER, *ports)
+    return Part("mails", command, env, lambda: Says(CATCHER_READY), ANSWERING)
 
 
 def _flower(addresses: Addresses, env: Mapping[str, str]) -> Part:

@@ -21,6 +21,8 @@ class UpState(BaseModel):
     metrics_url: str
     #: None when Flower is not installed.
     flower_url: str | None
+    #: Where caught mails are shown; None when there is no local mail server.
+    mail_url: str | None = None
     redis_url: str
     database_url: str
     #: Process id by part, `up` itself among them; 0 for one that is about to start again.
@@ -45,6 +47,7 @@ class UpState(BaseModel):
             "API docs": f"{self.api_url}/docs",
             "Metrics": self.metrics_url,
             "Flower": self.flower_url,
+            "Mails": self.mail_url,
             "Redis": self.redis_url.rpartition("@")[2],
             "Postgres": self.database_url.rpartition("@")[2],
             "API key and full addresses": str(folder / FILE_NAME),

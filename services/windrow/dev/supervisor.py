@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from windrow.dev.child import Sink
+from windrow.dev.draining import Draining
 from windrow.dev.errors import PartFailed
 from windrow.dev.guard import Guard
 from windrow.dev.part import KeptPart, Part
@@ -18,10 +19,18 @@ GIVE_BACK_SECONDS = 5.0
 class Supervisor:
     """Runs parts as children of this process; single-threaded, told to look by `tick`."""
 
-    def __init__(self, parts: Sequence[Part], guard: Guard, sink: Sink, say: Callable[[str], None]) -> None:
-        """`sink` gets the parts' lines, `say` what happens to the parts."""
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        guard: Guard,
+        sink: Sink,
+        say: Callable[[str], None],
+        jobs: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """`sink` gets the parts' lines, `say` what happens to the parts; `jobs` counts those that run."""
         self._kept = [KeptPart(part, guard, sink) for part in parts]
         self._say = say
+        self._jobs = jobs
 
     @property
     def pids(self) -> dict[str, int]:
@@ -73,8 +82,17 @@ class Supervisor:
             kept.ask_to_stop()
         began = time.monotonic()
         patience = {kept.part.name: kept.part.drain_seconds for kept in group}
-        while running := [kept for kept in running if kept.pid]:
+        # Only who drains has jobs to wait for, and takes long enough to be asked about.
+        drains = any(kept.part.gives_back for kept in running)
+        draining = Draining(self._say, self._jobs) if drains else None
+        while running:
             waited = time.monotonic() - began
+            for kept in [kept for kept in running if not kept.pid]:
+                running.remove(kept)
+                self._say(f"{kept.part.name} ended after {waited:.1f} s")
+            if draining is not None and running:
+                names = [kept.part.name for kept in running]
+                draining.look(names, max(patience[name] for name in names) - waited)
             for kept in running:
                 name = kept.part.name
                 if waited <= patience[name] and not (hurry() and patience[name] == kept.part.drain_seconds):

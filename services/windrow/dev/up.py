@@ -12,6 +12,7 @@ from windrow.dev import demo
 from windrow.dev.addresses import Addresses
 from windrow.dev.api_key import development_key
 from windrow.dev.detach import limit_log
+from windrow.dev.draining import RunningJobs
 from windrow.dev.errors import AlreadyRunning, DevError
 from windrow.dev.guard import Guard
 from windrow.dev.lock import FolderLock
@@ -62,6 +63,8 @@ class Up:
         self._programs = programs
         # Somebody else's source is not ours to count and to parse.
         self._demo = with_demo and demo.available(settings.apps) and "WINDROW_PARSE_SOURCE" not in environ
+        # Who names a server of their own wants their mails to arrive.
+        self._catches = "mailroom" in settings.apps.split(",") and not environ.get("WINDROW_SMTP_HOST")
         self._folder = settings.up_folder.absolute()
 
     def run(self) -> None:
@@ -105,14 +108,17 @@ class Up:
                 guard,
                 self._terminal.line,
                 self._say,
+                jobs := RunningJobs(addresses.database_url),
             )
             try:
                 if supervisor.start(self._settings.up_ready_seconds, self._stop.asked):
                     self._serve(addresses, env, supervisor, stores)
             finally:
                 supervisor.stop(self._stop.hurry)
+                jobs.close()
         finally:
             stores.servers.stop()
+            self._say("everything ended")
 
     def _addresses(self, stores: Stores) -> Addresses:
         settings = self._settings
@@ -124,6 +130,8 @@ class Up:
             exporter_port=free_port(settings.exporter_port),
             flower_port=free_port(settings.flower_port) if util.find_spec("flower") else None,
             source_port=free_port() if self._demo else None,
+            smtp_port=free_port(settings.up_smtp_port) if self._catches else None,
+            mail_port=free_port(settings.mail_port) if self._catches else None,
         )
 
     def _serve(self, addresses: Addresses, env: Mapping[str, str], parts: Supervisor, stores: Stores) -> None:
@@ -132,6 +140,7 @@ class Up:
             api_key=self._key(addresses, env),
             metrics_url=addresses.metrics_url,
             flower_url=addresses.flower_url,
+            mail_url=addresses.mail_url,
             redis_url=addresses.redis_url,
             database_url=addresses.database_url,
             pids={},

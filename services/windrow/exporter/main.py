@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-
 from prometheus_client import CollectorRegistry
 
 from windrow.exporter.collector import WindrowCollector
 from windrow.exporter.server import serve
 from windrow.exporter.settings import ExporterSettings
 from windrow.exporter.world import World
+from windrow.telemetry import logs
 
 
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM; `argv` is empty, for every setting is a WINDROW_ variable."""
     settings = ExporterSettings()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logs.configure("exporter", settings.log_format, secrets=(settings.database_url, settings.redis_url))
     world = World(settings)
     registry = CollectorRegistry()
     registry.register(WindrowCollector(world.look, settings.exception_names))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import TelemetrySettings
 
 
-class ExporterSettings(BaseSettings):
+class ExporterSettings(TelemetrySettings):
     """Read once, when the exporter starts, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Where it listens; in a pod 0.0.0.0.
     exporter_host: str = "127.0.0.1"
     exporter_port: int = Field(9108, ge=0, le=65_535)

@@ -15,6 +15,7 @@ from kubernetes.config import load_incluster_config, load_kube_config
 
 from windrow.scaler.scaler import Scaler
 from windrow.scaler.settings import ScalerSettings
+from windrow.telemetry import logs
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,8 @@ HOUR_SECONDS = 3600.0
 
 def main(argv: list[str]) -> int:
     """Run until SIGTERM; `argv` is empty, for every setting is a WINDROW_ variable. 1: something did not end."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = ScalerSettings()
+    logs.configure("scaler", settings.log_format, secrets=(settings.database_url, settings.redis_url))
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -31,7 +33,7 @@ def main(argv: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    scaler = Scaler(ScalerSettings(), ApiClient(_configuration()), _identity())
+    scaler = Scaler(settings, ApiClient(_configuration()), _identity())
     scaler.start()
     logger.info("scaler ready")
     while not stopping.wait(HOUR_SECONDS):

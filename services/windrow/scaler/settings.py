@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import TelemetrySettings
 
 
 class Pool(BaseModel):
@@ -21,13 +24,13 @@ class Pool(BaseModel):
     scaled_object: str = ""
 
 
-class ScalerSettings(BaseSettings):
+class ScalerSettings(TelemetrySettings):
     """Read from the environment, as `WINDROW_<NAME>`; only `main` does that."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.
     prepared_statements: bool = True
 

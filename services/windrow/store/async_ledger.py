@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from windrow.core.errors import LedgerUnavailable
 from windrow.store.bounded import AsyncBoundedConnection
-from windrow.store.ledger import MAX_TRIES, RETRYABLE, UNAVAILABLE, backoff, has_rows
+from windrow.store.ledger import MAX_TRIES, RETRYABLE, UNAVAILABLE, backoff, has_rows, one_line
 from windrow.store.op import Op, is_single
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ class AsyncLedger:
                     raise
                 await asyncio.sleep(backoff(tries))
             except (*UNAVAILABLE, PoolTimeout) as exc:
-                raise LedgerUnavailable(str(exc).strip()) from exc
+                raise LedgerUnavailable(one_line(exc)) from exc
         raise AssertionError("unreachable")
 
 

@@ -26,6 +26,8 @@ class Change(NamedTuple):
     priority: int
     #: Who holds it.
     worker: str | None
+    #: A cancel was asked of that worker.
+    asked: bool = False
 
 
 _CANCEL = """
@@ -35,11 +37,11 @@ WITH hit AS MATERIALIZED (
 UPDATE windrow.jobs j
 SET state = (CASE WHEN hit.state IN ('claimed', 'running', 'succeeded', 'failed', 'cancelled', 'expired')
                   THEN hit.state ELSE 'cancelled' END),
-    cancel_requested = j.cancel_requested OR hit.state IN ('claimed', 'running'),
+    cancel_requested = j.cancel_requested OR hit.state = 'claimed' OR (hit.state = 'running' AND %(running)s),
     finished_at = CASE WHEN hit.state IN ('scheduled', 'blocked', 'queued', 'retrying')
                        THEN clock_timestamp() ELSE j.finished_at END
 FROM hit WHERE j.id = hit.id AND j.id = ANY(%(ids)s)
-RETURNING j.id, hit.state, j.state, j.task, j.queue, j.priority, hit.worker
+RETURNING j.id, hit.state, j.state, j.task, j.queue, j.priority, hit.worker, j.cancel_requested
 """
 
 
@@ -53,12 +55,13 @@ class Cancelled(NamedTuple):
     ended: list[str]
 
 
-def cancel(job_ids: Sequence[str]) -> Op[Cancelled]:
+def cancel(job_ids: Sequence[str], running: bool = True) -> Op[Cancelled]:
     """scheduled, blocked, queued, retrying -> cancelled; claimed, running: asked of the worker; final: unchanged.
 
-    Unknown ids are left out. The caller wakes the workers of the held ones.
+    Without `running` those that run are left alone, too. Unknown ids are left out. The caller wakes the workers of
+    the held ones.
     """
-    rows = yield Query(_CANCEL, {"ids": list(job_ids)})
+    rows = yield Query(_CANCEL, {"ids": list(job_ids), "running": running})
     changes = [Change(row[0], State(row[1]), State(row[2]), *row[3:]) for row in rows]
     ended = [c for c in changes if c.after is not c.before]
     yield from count_ends(State.CANCELLED, [(c.task, c.queue) for c in ended])

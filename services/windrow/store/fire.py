@@ -17,6 +17,8 @@ from windrow.store.op import Op, Query
 from windrow.store.schedules import ScheduleRow, as_row
 from windrow.store.sent import Sent, bound_transaction
 
+RETIRED_FIX = "Have a release declare the task again, or delete the schedule"
+
 
 class Fired(NamedTuple):
     """What a fire made."""
@@ -80,7 +82,7 @@ def fire(
 def _accept(row: ScheduleRow, read: Any, job_ids: list[str], text: str | None) -> Op[Fired]:
     *task, retired, paused = read[len(ScheduleRow._fields) + 1 :]
     if retired:
-        raise RetiredTask(f"no current release declares the task {row.task}", "/task")
+        raise RetiredTask(f"no current release declares the task {row.task}", "/task", RETIRED_FIX)
     jobs = [job_of(row, job_id, text, *task) for job_id in sorted(job_ids)]
     if not jobs:
         return Fired([], [], False)

@@ -17,15 +17,16 @@ _COLUMNS = """
     CASE WHEN j.has_tags THEN (SELECT p.tags FROM windrow.payloads p WHERE p.job_id = j.id) END
 """
 
-_GET = f"""
+_READ = f"""
 SELECT {_COLUMNS}, g.state, g.meta, g.updated_at, a.result, a.error
 FROM windrow.jobs j
 LEFT JOIN windrow.progress g ON g.job_id = j.id AND j.state = 'running'
 LEFT JOIN LATERAL (
     SELECT a.result, a.error FROM windrow.attempts a WHERE a.job_id = j.id ORDER BY a.attempt DESC LIMIT 1
 ) a ON j.state NOT IN ('scheduled', 'blocked')
-WHERE j.id = %(id)s
-"""
+WHERE j.id = """
+_GET = _READ + "%(id)s"
+_GET_MANY = _READ + "ANY(%(ids)s)"
 
 
 @single
@@ -33,6 +34,13 @@ def get(job_id: str) -> Op[JobRecord | None]:
     """The job with its progress and the last ended attempt's result or error."""
     rows = yield Query(_GET, {"id": job_id})
     return _record(rows[0]) if rows else None
+
+
+@single
+def get_many(job_ids: Sequence[str]) -> Op[list[JobRecord]]:
+    """Those of the jobs that exist, as `get` shows them, in no order."""
+    rows = yield Query(_GET_MANY, {"ids": list(job_ids)})
+    return [_record(row) for row in rows]
 
 
 class Filter(NamedTuple):

@@ -29,6 +29,11 @@ def backoff(tries: int) -> float:
     return random.uniform(0, 0.01 * 2**tries)
 
 
+def one_line(error: BaseException) -> str:
+    """What libpq says on several, for a log."""
+    return " ".join(str(error).split())
+
+
 class Ledger:
     """One blocking connection, opened at first use and again after it broke. Not for several threads at once.
 
@@ -69,7 +74,7 @@ class Ledger:
                 time.sleep(backoff(tries))
             except UNAVAILABLE as exc:
                 self.close()
-                raise LedgerUnavailable(str(exc).strip()) from exc
+                raise LedgerUnavailable(one_line(exc)) from exc
         raise AssertionError("unreachable")
 
     def run_within(self, seconds: float, op: Callable[P, Op[T]], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -55,13 +55,24 @@ def queues() -> Op[list[QueueNow]]:
     ]
 
 
+@single
+def running() -> Op[int]:
+    """How many jobs a child has."""
+    # The first condition is the index's.
+    rows = yield Query(
+        "SELECT count(*) FROM windrow.jobs WHERE state IN ('claimed', 'running') AND state = 'running'"
+    )
+    count: int = rows[0][0]
+    return count
+
+
 class PoolNow(NamedTuple):
     """The living workers of one pool."""
 
     name: str
     serving: int
     draining: int
-    #: Jobs that they can run at once, and do.
+    #: Jobs that they can run at once, and do; what a worker claimed ahead runs only later.
     slots: int
     busy: int
     #: Seconds since the one that is behind most renewed its lease.
@@ -74,7 +85,7 @@ def pools() -> Op[list[PoolNow]]:
     rows = yield Query(
         """
         SELECT p.pool, count(w.id) FILTER (WHERE NOT w.draining), count(w.id) FILTER (WHERE w.draining),
-               coalesce(sum(w.concurrency), 0), coalesce(sum(w.busy), 0),
+               coalesce(sum(w.concurrency), 0), coalesce(sum(least(w.busy, w.concurrency)), 0),
                coalesce(max(extract(epoch FROM clock_timestamp() - w.renewed_at)), 0)::float8
         FROM (SELECT pool FROM windrow.tasks WHERE retired_at IS NULL
               UNION SELECT pool FROM windrow.workers WHERE ended_at IS NULL) p

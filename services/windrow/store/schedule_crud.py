@@ -10,7 +10,7 @@ from windrow.core.job import NewJob
 from windrow.core.schedule import next_after, parse_spec, zone
 from windrow.core.states import State
 from windrow.store.accept import accept
-from windrow.store.fire import job_of
+from windrow.store.fire import RETIRED_FIX, job_of
 from windrow.store.op import Op, Query, Row, single
 from windrow.store.schedules import COLUMNS, ScheduleRow, as_row, first_moment
 
@@ -157,7 +157,7 @@ def trigger(schedule_id: str, job_id: str) -> Op[Triggered | None]:
     split = len(ScheduleRow._fields)
     row, (*task, retired) = as_row(rows[0][:split]), rows[0][split:]
     if retired:
-        raise RetiredTask(f"No current release declares the task {row.task!r} any more", "/task")
+        raise RetiredTask(f"No current release declares the task {row.task!r} any more", "/task", RETIRED_FIX)
     job = job_of(row, job_id, None, *task)
     accepted = yield from accept([job], False)
     return Triggered(job, accepted[0].state)

@@ -8,27 +8,29 @@ from typing import Any
 from celery import Celery
 from celery.app.utils import find_app as find_celery_app
 
-from windrow.apps import find_app
+from windrow.apps import DEFAULT_APPS, DEFAULT_QUEUE, app_queues, find_apps, task_routes
 from windrow.broker.connect import celery_broker
 from windrow.worker.adopt import adopt
 
 
 def load(
     celery_app: str = "",
-    apps: str = "parse",
+    apps: str = DEFAULT_APPS,
+    queues: str = "",
     *,
     database_url: str | None = None,
     redis_url: str | None = None,
 ) -> Celery:
     """Import and adopt `celery_app` (`pkg.mod:app`), or make an app with the tasks of `apps` (comma separated).
 
+    `queues` is WINDROW_APP_QUEUES.
     Raises ImportError, AttributeError or LookupError when there is no such app.
     """
     if celery_app:
         app: Celery = find_celery_app(celery_app)
         adopt(app, database_url=database_url, redis_url=redis_url)
     else:
-        app = _own(apps, {"database_url": database_url, "redis_url": redis_url})
+        app = _own(apps, queues, {"database_url": database_url, "redis_url": redis_url})
     if redis_url:
         url, options = celery_broker(redis_url)
         app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
@@ -40,12 +42,13 @@ def load(
     return app
 
 
-def _own(apps: str, addresses: dict[str, Any]) -> Celery:
-    names = [name.strip() for name in apps.split(",") if name.strip()]
+def _own(apps: str, queues: str, addresses: dict[str, Any]) -> Celery:
+    specs = find_apps(apps)
     app = Celery("windrow", set_as_current=True)
-    app.conf.task_default_queue = "default"
+    app.conf.task_default_queue = DEFAULT_QUEUE
+    app.conf.task_routes = task_routes(specs, app_queues(queues))
     # Ours: 9 goes first, on every broker.
     adopt(app, zero_first=False, **addresses)
-    for name in names:
-        import_module(find_app(name).tasks)
+    for spec in specs:
+        import_module(spec.tasks)
     return app

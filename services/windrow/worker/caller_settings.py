@@ -7,14 +7,16 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
+
 
 class CallerSettings(BaseSettings):
     """Read at the first call, from WINDROW_* variables and from what `adopt` was given."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.
     prepared_statements: bool = False
     #: Messages a list may hold; beyond it jobs wait in the ledger only.

@@ -12,6 +12,9 @@ from celery.exceptions import ImproperlyConfigured
 
 from windrow.core.ids import is_valid_id
 from windrow.core.job import NewJob
+from windrow.core.traceparent import KEY, is_traceparent
+from windrow.telemetry.traceparent import current_traceparent
+from windrow.worker.here import Here
 from windrow.worker.texts import dumps
 
 #: Message headers that a job keeps in columns, or that the child makes anew.
@@ -149,10 +152,26 @@ class Capture:
         for name in ("argsrepr", "kwargsrepr"):
             if getattr(self.wish, name) is not None:
                 options[name] = getattr(self.wish, name)
+        trace = _traceparent(headers)
+        if trace is not None:
+            options[KEY] = trace
         own = {name: value for name, value in headers.items() if name not in _KNOWN}
         if own:
             options["headers"] = own
         return dumps(options) if options else None
+
+
+def _traceparent(headers: dict[str, Any]) -> str | None:
+    """The trace that a job goes on with: its sender's span, its parent's trace, or what its message says.
+
+    A run's own next message, a retry, stays what its caller asked for.
+    """
+    run = Here.run()
+    if run is None:
+        said = headers.get(KEY)
+        return said if is_traceparent(said) else current_traceparent()
+    own: str | None = run.options.get(KEY)
+    return own if headers["id"] == run.job_id else current_traceparent() or own
 
 
 def stand_in(chord: Any) -> dict[str, Any]:

@@ -22,7 +22,11 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     settings = WorkerSettings()
     celery = app.load(
-        settings.celery_app, settings.apps, database_url=settings.database_url, redis_url=settings.redis_url
+        settings.celery_app,
+        settings.apps,
+        settings.app_queues,
+        database_url=settings.database_url,
+        redis_url=settings.redis_url,
     )
     tasks = declared_tasks(celery, settings.queue_names[0])
     if options.action == "sync":

@@ -18,6 +18,7 @@ from windrow.core.errors import JobCancelled
 from windrow.core.failure import failure_json
 from windrow.core.job import Failure, Outcome
 from windrow.core.states import State
+from windrow.telemetry.traces import Tracing
 from windrow.worker.here import Here, Run
 from windrow.worker.request_dict import celery_request
 from windrow.worker.submitter import Submitter
@@ -32,6 +33,17 @@ Plain = tuple[str | None, float, float]
 def use(submitter: Submitter | None) -> None:
     """This process runs task bodies: `submitter` is their way to the ledger. Once a process."""
     Here.submitter = submitter
+
+
+def trace_by(tracing: Tracing | None) -> None:
+    """Trace the runs of this process, or none. Once a process."""
+    Here.tracing = tracing
+
+
+def stop_tracing(**_: Any) -> None:
+    """Send the spans that wait; also Celery's signal of a child that ends."""
+    if Here.tracing is not None:
+        Here.tracing.close()
 
 
 def cancel(job_id: str) -> bool:

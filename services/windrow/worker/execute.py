@@ -13,6 +13,8 @@ import windrow.worker.child as child
 from windrow.core.errors import JobCancelled
 from windrow.core.job import Outcome
 from windrow.core.states import State
+from windrow.worker.attempt_span import traced
+from windrow.worker.here import Here
 from windrow.worker.slots import Slots
 
 CANCEL_SIGNAL = signal.SIGUSR2
@@ -44,16 +46,25 @@ def execute(
     """Run one attempt and return what `child.run` returns; a prefork child can be stopped meanwhile."""
     slots = Child.slots
     if slots is None:
-        return child.run(run, task, job_id, request, input, options)
+        return _attempt(run, task, job_id, request, input, options)
     began = time.monotonic()
     # Two levels: the signal may come while the inner one is already leaving the run.
     try:
         try:
             slots.enter(Child.slot, run)
-            return child.run(run, task, job_id, request, input, options)
+            return _attempt(run, task, job_id, request, input, options)
         finally:
             slots.enter(Child.slot, 0)
     except JobCancelled:
         return Outcome(
             job_id, 0, State.CANCELLED, "cancelled", started_at=began, finished_at=time.monotonic()
         )
+
+
+def _attempt(
+    run: int, task: str, job_id: str, request: dict[str, Any], input: str, options: str | None
+) -> Outcome | tuple[Any, ...]:
+    tracing = Here.tracing
+    if tracing is None:
+        return child.run(run, task, job_id, request, input, options)
+    return traced(tracing, run, task, job_id, request, input, options)

@@ -19,6 +19,10 @@ logger = get_logger(__name__)
 HEADER = "windrow_foreign"
 
 
+class Refused(Exception):
+    """No job can be made of this message; says why and what to do."""
+
+
 class Foreign:
     """Takes a foreign message on the event loop; `saved(job_id, message)` follows once its job is committed."""
 
@@ -46,6 +50,9 @@ class Foreign:
             return
         try:
             job = self._job(message, queue)
+        except Refused as exc:
+            self._refuse(message, str(exc))
+            return
         except Exception as exc:
             self._refuse(message, f"{type(exc).__name__}: {exc}")
             return
@@ -57,6 +64,7 @@ class Foreign:
         if not isinstance(body, (list, tuple)) or len(body) != 3:
             raise ValueError("not a message of Celery's protocol 2")
         args, kwargs, embed = body
+        _refuse_chords(embed or {})
         headers = {k: v for k, v in message.headers.items() if k != HEADER}
         priority = message.properties.get("priority")
         job: NewJob = self._app.windrow.capture.job(
@@ -76,5 +84,29 @@ class Foreign:
 
     def _refuse(self, message: Any, why: str) -> None:
         self.refused += 1
-        logger.error("A foreign message was put on the rejected list: %s", why)
+        headers, queue = message.headers, message.delivery_info["routing_key"]
+        logger.error(
+            "A foreign message was put on the rejected list: task %s, id %s: %s",
+            headers.get("task"),
+            headers.get("id"),
+            why,
+            extra={"job_id": headers.get("id"), "task": headers.get("task"), "queue": queue},
+        )
         message.reject()
+
+
+def _refuse_chords(embed: dict[str, Any]) -> None:
+    """A chord that a stock producer opened is counted by its result backend, which hears of no job here.
+
+    Its members would run and its body never. Raises Refused; a chord that the message's own job will open is ours.
+    """
+    chain = embed.get("chain") or []
+    # Of a member that is a chain, the last step carries the chord.
+    members = [step.get("options") or {} for step in chain if isinstance(step, dict)]
+    body = next((found.get("chord") for found in (embed, *members) if found.get("chord")), None)
+    if body is not None:
+        name = body.get("task") if isinstance(body, dict) else None
+        raise Refused(
+            f"it is a part of a chord whose body ({name}) would never run: the producer's result backend counts its "
+            "parts, not the ledger. Adopt the producer (windrow.adopt), or send the chord from an adopted task"
+        )

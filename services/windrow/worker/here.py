@@ -8,6 +8,7 @@ from typing import Any
 from windrow.core.errors import JobCancelled
 from windrow.core.job import ChordPart, Failure, NewChord, NewJob
 from windrow.core.states import State
+from windrow.telemetry.traces import Tracing
 from windrow.worker.submitter import Submitter
 
 
@@ -55,6 +56,8 @@ class Here:
     """This process; `submitter` is None in a caller's."""
 
     submitter: Submitter | None = None
+    #: None: nothing is traced, and nothing more is asked about it.
+    tracing: Tracing | None = None
     runs: dict[str, Run] = {}  # noqa: RUF012 - the runs of this very process
     _thread = _Thread()
 

@@ -172,7 +172,9 @@ class Hold:
 
     def unknown(self, message: Any) -> None:
         """A task that this release does not know: the message goes, the job stays queued for those who do."""
-        logger.error("Task %s is not known here; its job stays queued.", message.headers.get("task"))
+        task = message.headers.get("task")
+        about = {"job_id": message.headers.get("id"), "task": task}
+        logger.error("Task %s is not known here; its job stays queued.", task, extra=about)
         if HEADER in message.headers:
             self.foreign(message)
         else:

@@ -25,6 +25,8 @@ from windrow.store.workers import Renewal, WorkerRow, end, register, renew
 logger = get_logger(__name__)
 
 RENEWALS_PER_LEASE = 3
+#: Longest pause between two attempts to be introduced.
+MAX_PAUSE_SECONDS = 3.0
 #: Seconds between looks at what runs too long, and at the stop.
 LOOK_SECONDS = 0.25
 
@@ -76,11 +78,14 @@ class LeaseThread(threading.Thread):
 
     def run(self) -> None:
         """Until stopped; the last word is a goodbye."""
+        tries = 0
         while not self._stopping.is_set():
             if self._introduce():
                 self._holder.introduced()
                 break
-            self._stopping.wait(random.uniform(0.2, 1.0))
+            tries += 1
+            ceiling = min(MAX_PAUSE_SECONDS, 0.25 * 2 ** min(tries, 10))
+            self._stopping.wait(random.uniform(ceiling / 2, ceiling))
         while not self._stopping.is_set():
             try:
                 self._renew()

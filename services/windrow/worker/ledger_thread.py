@@ -168,7 +168,8 @@ class LedgerThread(threading.Thread):
             drop(self._pending.outcomes, len(part))
 
         def refuse(outcome: Outcome, exc: Exception) -> None:
-            logger.error("The ledger refuses the outcome of job %s: %s", outcome.job_id, exc)
+            about = {"job_id": outcome.job_id}
+            logger.error("The ledger refuses the outcome of job %s: %s", outcome.job_id, exc, extra=about)
             drop(self._pending.outcomes, 1)
             self._on_refused(outcome, exc)
 
@@ -202,7 +203,7 @@ class LedgerThread(threading.Thread):
             self._on_claimed(part, held)
 
         def refuse(job_id: str, exc: Exception) -> None:
-            logger.error("A message named an impossible job: %s", exc)
+            logger.error("A message named an impossible job: %s", exc, extra={"job_id": job_id})
             drop(self._pending.claims, 1)
             self._on_claimed([job_id], [])
 

@@ -12,8 +12,11 @@ from celery.utils.nodenames import host_format
 from windrow.broker.keys import SEP
 from windrow.broker.transport import register as register_transports
 from windrow.core.input import RESERVED_QUEUES
+from windrow.telemetry import logs
+from windrow.telemetry.celery_logs import take_over
 from windrow.worker import app
 from windrow.worker.check import check
+from windrow.worker.log_context import log_context
 from windrow.worker.settings import WorkerSettings
 from windrow.worker.steps import hold_step
 
@@ -24,23 +27,29 @@ POOLS = ("prefork", "threads", "solo")
 
 def main(argv: list[str]) -> int:
     """Run a worker until it is told to stop; returns its exit code."""
-    return int(create_worker(argv).start() or 0)
-
-
-def create_worker(argv: list[str]) -> Any:
-    """The worker that the command line and the environment describe."""
     options = _parser().parse_args(argv)
     chosen = {k: v for k, v in vars(options).items() if v is not None and k not in ("pool_type", "loglevel")}
-    return build(WorkerSettings(**chosen), options.pool_type, options.loglevel)
+    settings = WorkerSettings(**chosen)
+    logs.configure(
+        "worker",
+        settings.log_format,
+        level=options.loglevel.upper(),
+        context=log_context,
+        secrets=(settings.database_url, settings.redis_url),
+    )
+    take_over(options.loglevel.upper())
+    return int(build(settings, options.pool_type, options.loglevel).start() or 0)
 
 
 def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = "INFO") -> Any:
     """A Celery WorkController for `settings`; nothing runs yet."""
     register_transports()
-    # A line a request drowns what a worker has to say.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     celery = app.load(
-        settings.celery_app, settings.apps, database_url=settings.database_url, redis_url=settings.redis_url
+        settings.celery_app,
+        settings.apps,
+        settings.app_queues,
+        database_url=settings.database_url,
+        redis_url=settings.redis_url,
     )
     check(celery, pool_type)
     refuse_separators(settings.queue_names)
@@ -56,6 +65,8 @@ def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = 
         optimization="fair",
         prefetch_multiplier=0,
         hostname=host_format(f"{settings.pool}@%h"),
+        # Its banner is for people.
+        quiet=settings.log_format == "json",
     )
     return _Run(worker)
 

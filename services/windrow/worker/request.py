@@ -67,6 +67,7 @@ class LedgerRequest(Request):
             "hard_limit": hard,
             "soft_limit": soft,
             "redelivered": held.attempt > 0,
+            "attempt": held.attempt + 1,
             "will_retry": held.may_retry,
         }
         return pool.apply_async(

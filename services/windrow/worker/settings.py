@@ -7,20 +7,26 @@ import socket
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from windrow.apps import DEFAULT_APPS
+from windrow.core.address_fields import DatabaseUrl, RedisUrl
+from windrow.telemetry.settings import ProcessSettings
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(ProcessSettings):
     """Read once, by `windrow.worker.main`, from WINDROW_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
-    database_url: str
-    redis_url: str
+    database_url: DatabaseUrl
+    redis_url: RedisUrl
     #: Celery app to adopt, `pkg.mod:app`; empty: the apps below.
     celery_app: str = ""
     #: Built-in apps whose tasks this worker knows.
-    apps: str = "parse"
+    apps: str = DEFAULT_APPS
+    #: Queues of the apps' tasks where they are not the apps' own, `app=queue,app=queue`.
+    app_queues: str = ""
     pool: str = "default"
     queues: str = "default"
     #: Those of them that also take full Celery messages from producers without a ledger, comma separated.

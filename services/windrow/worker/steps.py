@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 from celery.utils.log import get_logger
 from celery.worker import state as worker_state
 
+from windrow.telemetry import traces
+from windrow.telemetry.process_metrics import Figures, ProcessMetrics, serve
 from windrow.worker import child
 from windrow.worker.desk import Entry
 from windrow.worker.drain import Drain
@@ -40,6 +42,8 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             options = dict(worker.app.conf.broker_transport_options or {})
             worker.app.conf.broker_transport_options = {**options, "windrow_intake": hold.intake}
             self.drain = Drain(hold, settings.drain_seconds)
+            #: Begun after the pool forked; a child that takes a dead one's place forgets it.
+            self.metrics: ProcessMetrics | None = None
             # Children inherit what is made here; it must exist before the pool forks.
             if hold.is_prefork:
                 slots, path = hold.slots, hold.line_path
@@ -47,10 +51,15 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
                 def greet(**_: Any) -> None:
                     become_child(slots)
                     child.use(Line(path))
+                    if self.metrics is not None:
+                        self.metrics.forget()
+                    child.trace_by(traces.start("worker", settings.traces_endpoint))
 
                 worker_process_init.connect(greet, weak=False)
+                worker_process_shutdown.connect(child.stop_tracing, weak=False)
             else:
                 child.use(hold.submitter)
+                child.trace_by(traces.start("worker", settings.traces_endpoint))
 
         def start(self, worker: Any) -> None:
             """After the pool forked, before the first message."""
@@ -63,6 +72,7 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             worker.pool.flush = None
             worker.consumer.ensure_connected = patient(worker.consumer.ensure_connected, hold.heartbeat)
             hold.start()
+            self.metrics = serve(settings.metrics_host, settings.metrics_port, figures(hold))
             register_panel()
             self.drain.catch_signals()
 
@@ -78,10 +88,28 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
         def stop(self, worker: Any) -> None:
             """After the consumer, before the pool: nothing comes in any more."""
             self.drain.finish()
+            child.stop_tracing()
+            metrics, self.metrics = self.metrics, None
+            if metrics is not None:
+                metrics.stop()
 
         terminate = stop
 
     return HoldStep
+
+
+def figures(hold: Hold) -> Figures:
+    """What a worker's process tells about itself."""
+    desk = hold.desk
+    return {
+        "slots": ("Jobs that this worker runs at a time.", lambda: hold.settings.concurrency),
+        "busy_slots": ("Jobs that its pool has.", lambda: desk.busy),
+        "held_jobs": (
+            "Messages that it holds: asked for, claimed, run or being saved.",
+            lambda: len(desk.entries),
+        ),
+        "draining": ("1 when it takes no more.", lambda: desk.draining),
+    }
 
 
 def patient(connect: Callable[[Any], Any], heartbeat: Heartbeat) -> Callable[[Any], Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from windrow.apps import Job
+from windrow.apps import Cancelled, Job, State
 
 _WORDS = {
     "PENDING": "Task is waiting to be executed",
@@ -16,6 +16,13 @@ _WORDS = {
     "REVOKED": "Task was cancelled or expired before it was done",
 }
 
+_ENDS = {
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.CANCELLED: "been cancelled",
+    State.EXPIRED: "expired",
+}
+
 
 class Started(BaseModel):
     """A run was accepted."""
@@ -23,6 +30,14 @@ class Started(BaseModel):
     task_id: str
     status: str = "Task started"
     message: str = "Parsing task has been queued"
+
+
+class Stopped(BaseModel):
+    """What a cancel did."""
+
+    task_id: str
+    status: str
+    message: str
 
 
 class Status(BaseModel):
@@ -37,6 +52,19 @@ class Status(BaseModel):
     result: Any = None
     #: Why a run failed, or what its next attempt is for.
     error: str | None = None
+
+
+def stopped(task_id: str, done: Cancelled) -> Stopped:
+    """The answer to a cancel."""
+    if done.before.is_final:
+        message = f"Nothing to cancel: it has {_ENDS[done.before]}"
+        return Stopped(task_id=task_id, status="Task has ended", message=message)
+    if done.after.is_final:
+        return Stopped(
+            task_id=task_id, status="Task cancelled", message="It had not started; no page was read"
+        )
+    message = "It stops within seconds; the pages that it has recorded stay"
+    return Stopped(task_id=task_id, status="Task is being cancelled", message=message)
 
 
 def unknown(task_id: str) -> Status:

@@ -35,6 +35,10 @@ class ParseSettings(BaseSettings):
     page_bytes: int = Field(default=8 * MIB, ge=1024, le=64 * MIB)
     #: Pages one request may ask for: a job must fit its pool's time limit.
     max_pages: int = Field(default=10_000, ge=1, le=1_000_000)
+    #: When a range is parsed again and again, as the five fields of a crontab in WINDROW_TIMEZONE; empty: never.
+    schedule: str = ""
+    schedule_start_id: int = Field(default=1, ge=1)
+    schedule_end_id: int = Field(default=100, ge=1)
 
 
 def settings() -> ParseSettings:

@@ -5,7 +5,9 @@ from typing import Any
 
 import psycopg
 from celery import Task, shared_task
+from celery.utils.time import get_exponential_backoff_interval
 
+from windrow_apps.parse.ending import ToldTask
 from windrow_apps.parse.errors import SourceUnavailable
 from windrow_apps.parse.page_range import page_range
 from windrow_apps.parse.run import parse_range
@@ -17,15 +19,23 @@ MAX_RETRIES = 10  # with the cap: about four minutes without source or database
 
 @shared_task(
     bind=True,
+    base=ToldTask,
     name="parse.pages",
-    autoretry_for=(SourceUnavailable, psycopg.OperationalError),
-    retry_backoff=True,
-    retry_backoff_max=RETRY_CAP_SECONDS,
-    retry_jitter=True,
     max_retries=MAX_RETRIES,
 )
-def pages(self: "Task[..., Any]", start_id: int, end_id: int) -> dict[str, int]:
-    """Record the pages `start_id` to `end_id`, both included; the answer is their summary."""
+def pages(
+    self: "Task[..., Any]",
+    start_id: int,
+    end_id: int,
+    retries: int = MAX_RETRIES,
+    notify_email: str | None = None,
+    notify_webhook: str | None = None,
+) -> dict[str, int]:
+    """Record the pages `start_id` to `end_id`, both included; the answer is their summary.
+
+    A source or a database that is away is tried again, at most `retries` times. At the end a notice goes to
+    `notify_email` and is posted to `notify_webhook`.
+    """
 
     def report(current: int, total: int) -> None:
         meta = {"current": current, "total": total, "status": f"{current} of {total} pages"}
@@ -33,4 +43,9 @@ def pages(self: "Task[..., Any]", start_id: int, end_id: int) -> dict[str, int]:
 
     current_settings = settings()
     ids = page_range(start_id, end_id, current_settings.max_pages)
-    return asdict(parse_range(self.request.id, ids, current_settings, report))
+    try:
+        return asdict(parse_range(self.request.id, ids, current_settings, report))
+    except (SourceUnavailable, psycopg.OperationalError) as exc:
+        done = self.request.retries or 0
+        seconds = get_exponential_backoff_interval(1, done, RETRY_CAP_SECONDS, full_jitter=True)
+        raise self.retry(exc=exc, countdown=seconds, max_retries=retries) from exc

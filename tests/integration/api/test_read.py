@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.integration.api.hands import Hands
-from tests.integration.api.running import RunningApi
+from tests.integration.api.running import RunningApi, make_key
 
 
 def test_a_job_is_shown_from_queued_to_succeeded(api: RunningApi, hands: Hands) -> None:
@@ -153,3 +153,24 @@ def test_filters_narrow_a_list(api: RunningApi, hands: Hands) -> None:
     assert ids(created_before="9999-12-31T23:59:59Z", created_from="0001-01-01T00:00:00Z") == [other, job_id]
     hands.run(job_id)
     assert ids(state="running") == [job_id]
+
+
+def test_without_the_right_to_read_a_wait_tells_no_result(api: RunningApi, hands: Hands) -> None:
+    body = {"task": "math.any"}
+    with (
+        api.client_with(make_key(api.database_url, "jobs:write")) as writer,
+        api.client_with(make_key(api.database_url, "jobs:write", "jobs:read")) as reader,
+    ):
+        for client, status in ((writer, 202), (reader, 200)):
+            job_id = client.post("/v1/jobs", json=body, headers={"Idempotency-Key": "once"}).json()["id"]
+            hands.run(job_id)
+            hands.succeed(job_id, '"secret"')
+            again = client.post(
+                "/v1/jobs", json=body, headers={"Idempotency-Key": "once", "Prefer": "wait=5"}
+            )
+            assert (again.status_code, again.json()["id"]) == (status, job_id)
+            assert ("secret" in again.text) == (status == 200)
+            assert ("preference-applied" in again.headers) == (status == 200)
+        # Nor does it wait for a new one.
+        late = writer.post("/v1/jobs", json=body, headers={"Prefer": "wait=5"})
+        assert (late.status_code, set(late.json())) == (202, {"id", "state", "task", "queue"})

@@ -60,15 +60,15 @@ def test_an_app_that_is_not_there_is_said_at_start() -> None:
 
 def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
-        "DATABASE_URL": "d",
-        "REDIS_URL": "r",
+        "DATABASE_URL": "postgresql://d",
+        "REDIS_URL": "redis://r",
         "APPS": "parse, todos",
         "OPEN_APPS": "parse",
     }.items():
         monkeypatch.setenv(f"WINDROW_{name}", value)
     settings = ApiSettings()
     assert (settings.apps, settings.open_apps) == (("parse", "todos"), ("parse",))
-    assert "d" not in repr(settings.database_url)
+    assert "postgresql" not in repr(settings.database_url)
 
 
 def test_metrics_count_requests_by_route_and_nothing_that_a_caller_invents(api: RunningApi) -> None:

@@ -5,55 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from tests.support.kept_jobs import JOB as PLAIN
+from tests.support.kept_jobs import KeptJobs, Submitted
 from windrow.apps import Job, Jobs, State
 from windrow_apps.parse.routes import router
 
 ID = "0198d2c0-0000-7000-8000-000000000001"
-JOB = Job(
-    id=ID,
-    task="parse.pages",
-    queue="default",
-    state=State.QUEUED,
-    priority=0,
-    attempt=0,
-    failures=0,
-    max_attempts=3,
-    cancel_requested=False,
-    created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    run_at=None,
-    expires_at=None,
-    started_at=None,
-    finished_at=None,
-    hard_limit=None,
-    worker=None,
-    parent_id=None,
-    root_id=None,
-    replay_of=None,
-    tags=(),
-    progress_state=None,
-    progress_text=None,
-    progress_at=None,
-    result_text=None,
-    error_text=None,
-)
+JOB = replace(PLAIN, id=ID, task="parse.pages")
 PROGRESS = json.dumps({"current": 7, "total": 9})
 ERROR = json.dumps({"cls": "SourceUnavailable", "message": "nobody there", "module": "m"})
 
 
-@dataclass
-class KeptJobs:
-    """The platform as the routes see it, in memory."""
-
-    kept: dict[str, Job] = field(default_factory=dict)
-    submitted: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+class OneJob(KeptJobs):
+    """Every submission is the same job."""
 
     async def submit(
         self,
@@ -61,17 +32,11 @@ class KeptJobs:
         *,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        run_at: datetime | None = None,
-        delay: float | None = None,
-        tags: Sequence[str] = (),
+        job_id: str | None = None,
+        **options: Any,
     ) -> Job:
-        self.submitted.append((task, kwargs or {}))
+        self.submitted.append(Submitted(ID, task, args, kwargs or {}, options))
         return self.kept.setdefault(ID, JOB)
-
-    async def get(self, job_id: str) -> Job | None:
-        return self.kept.get(job_id)
 
 
 @dataclass
@@ -86,6 +51,9 @@ class Client:
     def post(self, path: str) -> httpx.Response:
         return asyncio.run(self._ask("POST", path))
 
+    def delete(self, path: str) -> httpx.Response:
+        return asyncio.run(self._ask("DELETE", path))
+
     async def _ask(self, method: str, path: str) -> httpx.Response:
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
@@ -93,12 +61,12 @@ class Client:
 
 
 @pytest.fixture
-def jobs() -> KeptJobs:
-    return KeptJobs()
+def jobs() -> OneJob:
+    return OneJob()
 
 
 @pytest.fixture
-def client(jobs: KeptJobs, monkeypatch: pytest.MonkeyPatch) -> Client:
+def client(jobs: OneJob, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setenv("WINDROW_PARSE_MAX_PAGES", "1000")
     app = FastAPI()
     platform: Jobs = jobs
@@ -106,7 +74,7 @@ def client(jobs: KeptJobs, monkeypatch: pytest.MonkeyPatch) -> Client:
     return Client(app)
 
 
-def test_a_parse_is_queued_and_says_so(client: Client, jobs: KeptJobs) -> None:
+def test_a_parse_is_queued_and_says_so(client: Client, jobs: OneJob) -> None:
     answer = client.post("/parse?start_id=1&end_id=100")
     assert answer.status_code == 202
     assert answer.json() == {
@@ -115,7 +83,9 @@ def test_a_parse_is_queued_and_says_so(client: Client, jobs: KeptJobs) -> None:
         "message": "Parsing task has been queued",
     }
     assert answer.headers["Location"] == f"/parse/status/{ID}"
-    assert jobs.submitted == [("parse.pages", {"start_id": 1, "end_id": 100})]
+    assert [(job.task, job.kwargs) for job in jobs.submitted] == [
+        ("parse.pages", {"start_id": 1, "end_id": 100})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +103,7 @@ def test_a_parse_is_queued_and_says_so(client: Client, jobs: KeptJobs) -> None:
     ],
 )
 def test_a_range_that_cannot_be_is_refused_with_field_and_reason(
-    client: Client, jobs: KeptJobs, query: str, field_name: str, reason: str
+    client: Client, jobs: OneJob, query: str, field_name: str, reason: str
 ) -> None:
     answer = client.post(f"/parse?{query}")
     assert answer.status_code == 422
@@ -177,7 +147,7 @@ def test_the_largest_range_is_accepted(client: Client) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_each_state_has_its_name_its_words_and_what_belongs_to_it(
-    client: Client, jobs: KeptJobs, job: Job, state: str, more: dict[str, Any]
+    client: Client, jobs: OneJob, job: Job, state: str, more: dict[str, Any]
 ) -> None:
     jobs.kept[ID] = job
     answer = client.get(f"/parse/status/{ID}")
@@ -196,8 +166,68 @@ def test_an_unknown_id_is_404_with_the_same_keys(client: Client, task_id: str) -
     assert answer.json()["state"] == "UNKNOWN"
 
 
-def test_another_apps_job_is_not_shown(client: Client, jobs: KeptJobs) -> None:
+def test_another_apps_job_is_not_shown(client: Client, jobs: OneJob) -> None:
     jobs.kept[ID] = replace(JOB, task="payroll.run", state=State.SUCCEEDED, result_text='"secret"')
     answer = client.get(f"/parse/status/{ID}")
     assert answer.status_code == 404
     assert "secret" not in answer.text
+
+
+def test_who_asks_may_say_how_often_to_try_and_whom_to_tell(client: Client, jobs: OneJob) -> None:
+    query = "start_id=1&end_id=2&retries=0&notify_email=Ann@example.org&notify_webhook=https://hooks.example.org/x"
+    assert client.post(f"/parse?{query}").status_code == 202
+    assert jobs.submitted[-1].kwargs == {
+        "start_id": 1,
+        "end_id": 2,
+        "retries": 0,
+        "notify_email": "Ann@example.org",
+        "notify_webhook": "https://hooks.example.org/x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "field_name"),
+    [
+        ("retries=-1", "retries"),
+        ("retries=11", "retries"),
+        ("notify_email=nobody", "notify_email"),
+        ("notify_webhook=ftp://example.org", "notify_webhook"),
+        ("notify_webhook=http://127.0.0.1:6379/", "notify_webhook"),
+        ("notify_webhook=http://localhost/", "notify_webhook"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_refused(client: Client, jobs: OneJob, query: str, field_name: str) -> None:
+    answer = client.post(f"/parse?start_id=1&end_id=2&{query}")
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", field_name]
+    assert jobs.submitted == []
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "word", "message"),
+    [
+        (State.QUEUED, 200, "Task cancelled", "It had not started; no page was read"),
+        (
+            State.RUNNING,
+            200,
+            "Task is being cancelled",
+            "It stops within seconds; the pages that it has recorded stay",
+        ),
+        (State.SUCCEEDED, 409, "Task has ended", "Nothing to cancel: it has succeeded"),
+        (State.CANCELLED, 409, "Task has ended", "Nothing to cancel: it has been cancelled"),
+    ],
+)
+def test_a_cancel_says_what_it_did(
+    client: Client, jobs: OneJob, state: State, status: int, word: str, message: str
+) -> None:
+    jobs.kept[ID] = replace(JOB, state=state)
+    answer = client.delete(f"/parse/{ID}")
+    assert answer.status_code == status
+    assert answer.json() == {"task_id": ID, "status": word, "message": message}
+
+
+def test_only_a_parse_job_can_be_cancelled_here(client: Client, jobs: OneJob) -> None:
+    assert client.delete("/parse/nope").status_code == 404
+    jobs.kept[ID] = replace(JOB, task="payroll.run")
+    assert client.delete(f"/parse/{ID}").json()["state"] == "UNKNOWN"
+    assert jobs.kept[ID].state is State.QUEUED

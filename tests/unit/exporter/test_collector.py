@@ -136,5 +136,7 @@ def test_what_does_not_answer_is_down_and_the_rest_of_it_is_absent(scrape: Scrap
 
 
 def test_the_allowed_classes_are_a_list_without_doubles() -> None:
-    settings = ExporterSettings(database_url="", redis_url="", exporter_exceptions=" A, B ,,A")
+    settings = ExporterSettings(
+        database_url="postgresql://", redis_url="redis://", exporter_exceptions=" A, B ,,A"
+    )
     assert settings.exception_names == ("A", "B")

@@ -46,6 +46,10 @@ class Crew:
         """Wake a chore; names that are none's are ignored."""
         self._runner.wake(name)
 
+    def failing(self) -> int:
+        """How many chores failed at their last pass."""
+        return self._runner.failing()
+
     def record(self, name: str, succeeded: bool, error: str | None, done: int) -> None:
         """Note how a chore fares; raises LedgerUnavailable."""
         self.tools.ledgers.run(record, name, succeeded, error, done)

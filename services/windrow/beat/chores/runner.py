@@ -30,6 +30,11 @@ class ChoreThread(threading.Thread):
         self._stopping = threading.Event()
         self._failures = 0
 
+    @property
+    def failing(self) -> bool:
+        """Whether its last pass failed."""
+        return self._failures > 0
+
     def wake(self) -> None:
         """Run now."""
         self._woken.set()
@@ -117,6 +122,10 @@ class Runner:
         thread = self._threads.get(name)
         if thread is not None:
             thread.wake()
+
+    def failing(self) -> int:
+        """How many failed at their last pass."""
+        return sum(thread.failing for thread in self._threads.values())
 
     def stop(self, timeout: float) -> bool:
         """Whether all ended within `timeout` seconds. May be called again."""

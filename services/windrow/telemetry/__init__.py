@@ -1,0 +1,1 @@
+"""What every door says about itself: logs, traces, figures of its process. Knows nothing of jobs' ways."""

@@ -1,0 +1,1 @@
+"""Mailroom: e-mail once, statistics of records, and reports as PDF."""

@@ -1,0 +1,1 @@
+"""Every SQL statement of the summaries app, a file a noun."""

@@ -1,0 +1,1 @@
+"""The SQL migrations of the todos app, in the order of their names."""

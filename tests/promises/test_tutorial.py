@@ -1,0 +1,81 @@
+"""The tutorial, done as it is written: every command on this machine, and every answer that a page shows.
+
+`make up` and `make down` are done once for all pages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.tutorial import check, examples_until, outputs
+from windrow.dev.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs" / "tutorial").glob("[a-z]*.md"))
+WINDROW = (sys.executable, "-m", "windrow.cli")
+#: What pages write; the port may be taken here.
+WRITTEN_URL = "http://127.0.0.1:8000"
+PAGE_SECONDS = 240
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What `make up DETACH=1` starts, with all apps; the environment of a reader's shell."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    pages = folder / "pages"
+    pages.mkdir()
+    for number in range(1, 21):
+        (pages / f"{number}.html").write_text(
+            f"<title>Page {number}</title><h1>Page {number}</h1><p>Some words."
+        )
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("WINDROW_")},
+        "WINDROW_UP_FOLDER": str(folder / "up"),
+        "WINDROW_API_PORT": str(free_port()),
+        "WINDROW_UP_READY_SECONDS": "240",
+        "WINDROW_CONCURRENCY": "2",
+        "WINDROW_PARSE_SOURCE": str(pages),
+        # The feed of the summaries' page is this machine's own.
+        "WINDROW_OUTBOUND_NETWORKS": "127.0.0.1/32",
+        # A page waits for its end: nobody has to wait half a minute.
+        "WINDROW_DELAYS_TASK_TIMEOUT": "5",
+    }
+    started = subprocess.run(
+        [*WINDROW, "up", "--detach", "--no-demo"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=env,
+        cwd=ROOT,
+    )
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield env
+    finally:
+        subprocess.run([*WINDROW, "down"], capture_output=True, timeout=120, env=env, cwd=ROOT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_does_what_it_says(stack: dict[str, str], page: Path, tmp_path: Path) -> None:
+    url = json.loads((Path(stack["WINDROW_UP_FOLDER"]) / "up.json").read_text())["api_url"]
+    found = [
+        each._replace(command=_here(each.command, url)) for each in examples_until(page, "In the cluster")
+    ]
+    assert found, f"{page} has no commands"
+    env = {**stack, "API": url}
+    for example, printed in zip(found, outputs(found, env, PAGE_SECONDS, tmp_path), strict=True):
+        check(example, printed)
+
+
+def _here(command: str, url: str) -> str:
+    """The command without what is done once for all pages, at this API."""
+    return re.sub(r"^.*\bmake (up|down)\b.*$", ":", command, flags=re.MULTILINE).replace(WRITTEN_URL, url)

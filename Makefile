@@ -20,8 +20,8 @@ BUILD ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; else ec
 IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help setup up down check format test $(SUITES) e2e e2e-full e2e-images e2e-lab chart dashboards crash bench image compose \
-	sbom clean
+.PHONY: help setup up down check format test $(SUITES) faults-full faults-mutants soak e2e e2e-full e2e-images e2e-lab chart \
+	dashboards crash bench image compose sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,7 +72,25 @@ conformance: ## A Celery project, unchanged, beside stock Celery
 promises: ## What the README promises, on real processes: poison, outages, cancels, drains
 chart-test: ## The Helm chart: lint, schemas, guards, contracts; builds Helm and its like once, from Go modules
 monitoring: ## A real Prometheus and Alertmanager over a running stack; WINDROW_RECORD=1, WINDROW_PICTURES=1 keep what it saw
-faults: ## Processes killed and stores taken away
+faults: ## Processes killed, stores taken away, times at 1/20; writes build/faults.json. ARGS='--seed 7 --only 1,11'
+
+# As they are: nothing is repeated, and WINDROW_FAULTS_ONLY=1 does one of them.
+faults-full: $(READY) ## Every fault with real times and counts, for hours; writes its table into docs/reliability.md
+	@echo '== $@'
+	@folder=$$(mktemp -d) status=0; \
+	WINDROW_FAULTS=full $(BIN)/pytest tests/faults -s -m fault --report --basetemp=$$folder/t $(ARGS) || status=$$?; \
+	rm -rf "$$folder"; exit $$status
+
+faults-mutants: $(READY) ## Break six guards, one at a time in a copy of the tree: each must turn a test red
+	@echo '== $@'
+	@$(BIN)/python -m tests.faults.mutants $(ARGS)
+
+soak: $(READY) ## Ten minutes of random faults: memory, connections and descriptors stay flat
+	@echo '== $@'
+	@folder=$$(mktemp -d) status=0; \
+	WINDROW_SOAK_SECONDS=$${WINDROW_SOAK_SECONDS:-600} $(BIN)/pytest tests/faults/test_faults_soak.py \
+		--basetemp=$$folder/t $(ARGS) || status=$$?; \
+	rm -rf "$$folder"; exit $$status
 
 # Each case once, never again: a job lost in one of two runs is a lost job.
 e2e: $(READY) ## The chart on the cluster of KUBECONFIG: six cases; its nodes need the images of `make e2e-images`

@@ -83,6 +83,34 @@ def poison(self: Any, seconds: float) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+@app.task(name="faults.memory", bind=True)
+def memory(self: Any) -> None:
+    """Python could not get memory."""
+    note(self)
+    raise MemoryError("as ordered")
+
+
+@app.task(name="faults.exit", bind=True)
+def leave(self: Any) -> None:
+    """What libraries do that think they are programs."""
+    note(self)
+    raise SystemExit(3)
+
+
+@app.task(name="faults.strange", bind=True)
+def strange(self: Any) -> Any:
+    """A result that is no JSON."""
+    note(self)
+    return {"lock": object()}
+
+
+@app.task(name="faults.hang", bind=True, time_limit=1.5)
+def hang(self: Any) -> None:
+    """Runs into its hard limit."""
+    note(self)
+    time.sleep(600)
+
+
 @app.task(name="faults.tick")
 def tick() -> None:
     pass

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from tests.faults.history import FINAL, History, JobRow, Promise
+from windrow.core.blame import MAX_CLAIMS
 
 LOST, STUCK, DOUBLED, WRONG, HELD = "lost", "stuck", "doubled", "wrong", "held"
+RESURRECTED, DISORDER, ENDLESS = "resurrected", "disorder", "endless"
 
 #: Outcomes after which the job itself may run again: the lost, the retried, the given back.
 _AGAIN = frozenset({"lost", "retried", "released", "rejected", "ignored"})
+
+
+#: Outcomes that the task or the operator wished for.
+_WISHED = frozenset({"retried", "released", "rejected", "ignored", "replaced"})
+#: A job's runs that were not its own wish: as many as may fail, and as many as lost workers may cost it.
+_RUNS_BEYOND = MAX_CLAIMS
+#: State -> those that it may follow; what is not here may follow any that is not final.
+_AFTER = {
+    "claimed": {"queued", "retrying"},
+    "running": {"claimed"},
+    "succeeded": {"claimed", "running"},
+    "retrying": {"claimed", "running"},
+}
 
 
 class Finding(NamedTuple):
@@ -62,12 +78,22 @@ def _ending(promise: Promise, row: JobRow, family: int) -> Iterator[Finding]:
 
 def _jobs(history: History) -> Iterator[Finding]:
     for row in history.jobs.values():
+        yield from _order(row)
         if row.state not in FINAL:
             yield Finding(STUCK, row.id, f"{row.task} is still {row.state}, held by {row.worker}")
             continue
         if row.worker is not None or row.token is not None:
             yield Finding(HELD, row.id, f"{row.state}, and still claimed by {row.worker}")
         yield from _records(row)
+
+
+def _order(row: JobRow) -> Iterator[Finding]:
+    """States follow one another as they may, and nothing follows a final one."""
+    for before, after in pairwise(row.moves):
+        if before in FINAL and after not in FINAL:
+            yield Finding(RESURRECTED, row.id, f"{after} after {before}: {row.moves}")
+        elif before not in _AFTER.get(after, {before}):
+            yield Finding(DISORDER, row.id, f"{after} after {before}: {row.moves}")
 
 
 def _records(row: JobRow) -> Iterator[Finding]:
@@ -82,6 +108,9 @@ def _records(row: JobRow) -> Iterator[Finding]:
         yield Finding(DOUBLED, row.id, f"attempt {succeeded[0]} succeeded, and the job {row.state}")
     if succeeded and succeeded[0] != row.attempts[-1][0]:
         yield Finding(DOUBLED, row.id, f"ran again after it had succeeded: {row.attempts}")
+    runs = sum(outcome not in _WISHED for _, outcome, _ in row.attempts)
+    if runs > row.max_attempts + _RUNS_BEYOND:
+        yield Finding(ENDLESS, row.id, f"{runs} runs, {row.max_attempts} may fail: {row.attempts}")
     numbers = [number for number, _, _ in row.attempts]
     if numbers != list(range(1, row.attempt + 1)):
         yield Finding(WRONG, row.id, f"{row.attempt} starts, but the attempts are {row.attempts}")

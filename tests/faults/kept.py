@@ -27,6 +27,8 @@ class Kept:
         self._folder = folder
         self._env = dict(env)
         self._doors: dict[str, str] = {}
+        self._extra: dict[str, Mapping[str, str]] = {}
+        self._retired: set[str] = set()
         self._pids: dict[str, int] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -48,10 +50,30 @@ class Kept:
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._keeper.start()
 
-    def add(self, name: str, door: str) -> None:
-        """Start a door and keep it."""
+    def add(self, name: str, door: str, env: Mapping[str, str] | None = None) -> None:
+        """Start a door, or any module with a `main(argv)`, and keep it; `env` goes over what all are given."""
         self._doors[name] = door
+        self._extra[name] = env or {}
+        self._retired.discard(name)
         self._start(name)
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """A signal to its main process."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid(name), number)
+
+    def send_all(self, name: str, number: signal.Signals) -> None:
+        """A signal to its whole process group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid(name), number)
+
+    def retire(self, name: str) -> None:
+        """Let it end by itself when it wants to, or once it is told to: it is not started again."""
+        self._retired.add(name)
+
+    def is_gone(self, name: str) -> bool:
+        """Whether one that was retired has ended."""
+        return name not in self._doors
 
     def pid(self, name: str) -> int:
         """Its main process."""
@@ -59,7 +81,7 @@ class Kept:
 
     def names(self, door: str) -> list[str]:
         """All that run `door`."""
-        return [name for name, kind in self._doors.items() if kind == door]
+        return [n for n, kind in list(self._doors.items()) if kind == door and n not in self._retired]
 
     def children(self, name: str) -> list[int]:
         """The processes that its main process has forked."""
@@ -81,7 +103,7 @@ class Kept:
     def close(self) -> None:
         """Kill everything."""
         self._stopping.set()
-        for pid in self._pids.values():
+        for pid in list(self._pids.values()):
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
         assert self._nursery.stdin is not None
@@ -93,7 +115,8 @@ class Kept:
         self._nursery.stdout.close()
 
     def _start(self, name: str) -> None:
-        order = {"door": self._doors[name], "env": self._env, "log": str(self._folder / f"{name}.log")}
+        env = {**self._env, **self._extra[name]}
+        order = {"door": self._doors[name], "env": env, "log": str(self._folder / f"{name}.log")}
         with self._lock:
             assert self._nursery.stdin is not None
             self._nursery.stdin.write(json.dumps(order).encode() + b"\n")
@@ -117,12 +140,16 @@ class Kept:
                 pid, status = self._graves.get(timeout=0.2)
             except queue.Empty:
                 continue
-            name = next((name for name, known in self._pids.items() if known == pid), None)
+            name = next((name for name, known in list(self._pids.items()) if known == pid), None)
             if name is None:
                 continue
             self.ends.append((name, status))
             self._guard.forget(pid)
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+            if name in self._retired:
+                del self._doors[name], self._pids[name]
+                self._retired.discard(name)
+                continue
             if not self._stopping.wait(RESTART_SECONDS):
                 self._start(name)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import httpx
@@ -16,13 +16,27 @@ from celery import chain, chord
 
 from tests.faults.app import add, app, flaky, total
 from tests.faults.history import Promise
+from tests.faults.sizes import FULL
 from windrow.core.errors import LedgerUnavailable
 
 #: Seconds that a caller goes on trying.
 PATIENCE = 60.0
+#: The API's own limits, one after the other: a connection and a statement for its caller's key, the same for the job.
+ANSWER_SECONDS = 40.0 if FULL else 12.0
 #: What is submitted over HTTP in one round, by kind.
 ROUND = {"add": 26, "slow": 8, "flaky": 6, "delayed": 6, "flow": 4, "parent": 4, "broken": 3}
 _RETRY = {"max_attempts": 10, "base": 0.05, "cap": 0.2}
+
+
+class Answer(NamedTuple):
+    """What a caller saw of one request."""
+
+    #: By time.time(), when it was sent.
+    at: float
+    #: 0: the connection broke or the time was over.
+    status: int
+    seconds: float
+    retry_after: str | None = None
 
 
 class Load:
@@ -30,8 +44,13 @@ class Load:
 
     def __init__(self, api_url: str, key: str) -> None:
         self.promises: list[Promise] = []
+        #: Every answer since `take`.
+        self.answers: list[Answer] = []
         self._client = httpx.Client(
-            base_url=api_url, headers={"Authorization": f"Bearer {key}"}, timeout=5.0, trust_env=False
+            base_url=api_url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=ANSWER_SECONDS,
+            trust_env=False,
         )
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -56,6 +75,16 @@ class Load:
         body = {"task": "faults.poison", "input": {"seconds": seconds}}
         self._under_way.append(self._callers.submit(self._request, body, "failed", None, 1))
 
+    def wish(
+        self, body: dict[str, Any], state: str, result: str | None = None, family: int | None = 1
+    ) -> None:
+        """One request over HTTP for any job, and what is to become of it."""
+        self._under_way.append(self._callers.submit(self._request, body, state, result, family))
+
+    def canvas(self, number: int) -> None:
+        """One of the team's canvases, in turn."""
+        self._under_way.append(self._team.submit(self._team_call, CANVASES[number % len(CANVASES)]))
+
     def waiting(self) -> int:
         """Requests that were not answered yet."""
         return sum(not future.done() for future in self._under_way)
@@ -70,6 +99,7 @@ class Load:
         """The promises since the last call."""
         with self._lock:
             promises, self.promises = self.promises, []
+            self.answers = []
         return promises
 
     def close(self) -> None:
@@ -83,10 +113,14 @@ class Load:
         body["tags"] = [key]
         deadline = time.monotonic() + PATIENCE
         while True:
+            at, began = time.time(), time.monotonic()
             try:
                 answer = self._client.post("/v1/jobs", json=body, headers={"Idempotency-Key": key})
             except httpx.TransportError:
                 answer = None
+            status = 0 if answer is None else answer.status_code
+            again = None if answer is None else answer.headers.get("retry-after")
+            self.answers.append(Answer(at, status, time.monotonic() - began, again))
             if answer is not None and answer.status_code == 202:
                 with self._lock:
                     self.promises.append(Promise(answer.json()["id"], state, result, family, key))

@@ -78,7 +78,8 @@ def _bear(order: dict[str, Any]) -> None:
         door = order["door"]
         sys.argv = ["windrow", door]
         install(door)
-        status = importlib.import_module(f"windrow.{door}.main").main([])
+        module = door if "." in door else f"windrow.{door}.main"
+        status = importlib.import_module(module).main([])
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

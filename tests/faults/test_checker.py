@@ -6,7 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.checker import DOUBLED, HELD, LOST, STUCK, WRONG, check, ended_by_losses
+from tests.faults.checker import (
+    DISORDER,
+    DOUBLED,
+    ENDLESS,
+    HELD,
+    LOST,
+    RESURRECTED,
+    STUCK,
+    WRONG,
+    check,
+    ended_by_losses,
+)
 from tests.faults.history import History, JobRow, Promise
 
 GOOD = JobRow(
@@ -57,7 +68,34 @@ def test_two_recorded_successes_are_doubled() -> None:
 
 
 def test_a_final_state_that_was_left_and_reached_again_is_doubled() -> None:
-    assert kinds(replace(GOOD, moves=["queued", "succeeded", "queued", "succeeded"])) == [DOUBLED]
+    moves = ["queued", "claimed", "succeeded", "queued", "claimed", "succeeded"]
+    assert kinds(replace(GOOD, moves=moves)) == [RESURRECTED, DOUBLED]
+
+
+def test_a_job_that_left_its_final_state_is_resurrected_though_it_has_not_ended_again() -> None:
+    row = replace(GOOD, state="queued", moves=[*GOOD.moves, "queued"])
+    assert kinds(row) == [RESURRECTED, STUCK]
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        ["queued", "running", "succeeded"],
+        ["scheduled", "claimed", "succeeded"],
+        ["queued", "claimed", "running", "claimed", "succeeded"],
+        ["queued", "succeeded"],
+    ],
+)
+def test_states_out_of_order_are_disorder(moves: list[str]) -> None:
+    assert kinds(replace(GOOD, moves=moves)) == [DISORDER]
+
+
+def test_a_job_that_runs_far_more_often_than_it_may_is_endless() -> None:
+    attempts: list[tuple[int, str, str | None]] = [(n, "lost", None) for n in range(1, 14)]
+    attempts.append((14, "succeeded", "2"))
+    assert kinds(replace(GOOD, attempt=14, attempts=attempts)) == [ENDLESS]
+    wished: list[tuple[int, str, str | None]] = [(n, "retried", None) for n in range(1, 14)]
+    assert kinds(replace(GOOD, attempt=14, attempts=[*wished, (14, "succeeded", "2")])) == []
 
 
 def test_a_failure_after_a_success_is_doubled() -> None:

@@ -37,7 +37,7 @@ def kill(world: World, victim: str, rng: random.Random) -> None:
     ways: dict[str, Callable[[], None]] = {
         "worker tree": lambda: world.doors.kill(rng.choice(world.doors.names("worker"))),
         "worker main": lambda: _end(world.doors.pid(rng.choice(world.doors.names("worker")))),
-        "child": lambda: _child(world, rng),
+        "child": lambda: _ignore(kill_child(world, rng)),
         "worker asleep": lambda: _sleep(world.doors.pid(rng.choice(world.doors.names("worker")))),
         "beat": lambda: world.doors.kill(rng.choice(world.doors.names("beat"))),
         "api": lambda: world.doors.kill("api"),
@@ -49,10 +49,16 @@ def kill(world: World, victim: str, rng: random.Random) -> None:
     ways[victim]()
 
 
-def _child(world: World, rng: random.Random) -> None:
+def kill_child(world: World, rng: random.Random) -> bool:
+    """SIGKILL a child of some worker; False when it has none just now."""
     children = world.doors.children(rng.choice(world.doors.names("worker")))
     if children:
         _end(rng.choice(children))
+    return bool(children)
+
+
+def _ignore(_: object) -> None:
+    pass
 
 
 def _sleep(pid: int) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from windrow.store.ledger import Ledger
 
 POOL = "default"
 DOORS = {"api": "api", "worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat"}
+CHILDREN = 2
 #: Seconds for everything to end after the last kill. The longest real way: a lease, a retry's delay, settle.
 END_SECONDS = 40.0
 #: Schedules go on meanwhile: their youngest jobs may still be under way.
@@ -41,18 +42,28 @@ class World:
     """Started once for a whole run of tests; `begin` and `finish` bracket one line of the table."""
 
     def __init__(
-        self, postgres: PostgresServer, store: RedisServer, database_url: str, guard: Guard, folder: Path
+        self,
+        postgres: PostgresServer,
+        store: RedisServer,
+        database_url: str,
+        guard: Guard,
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        team: bool = True,
     ) -> None:
+        """`env` goes over what the doors are given. `team`: whether this process calls tasks too; one world a run."""
         self.postgres, self.redis, self.database_url = postgres, store, database_url
+        self.has_team = team
         self.points = Points(folder / "points")
         self._runs = folder / "runs"
         port = free_port()
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(AUDIT)
-        key_id, key, digest = new_key()
+        key_id, self.key, digest = new_key()
         ledger = Ledger(database_url)
         ledger.run(keys.create, key_id, "faults", digest, [JOBS_READ, JOBS_WRITE])
         ledger.close()
+        given = env or {}
         env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         env |= environment() | {
             "PYTHONUNBUFFERED": "1",
@@ -63,14 +74,18 @@ class World:
             "WINDROW_CELERY_APP": "tests.faults.app:app",
             "WINDROW_APPS": "",
             "WINDROW_POOL": POOL,
+            "WINDROW_RECORD_SECONDS": "0.5",
             "WINDROW_QUEUES": "faults",
-            "WINDROW_CONCURRENCY": "2",
+            "WINDROW_CONCURRENCY": str(CHILDREN),
             "FAULTS_RUNS": str(self._runs),
             FOLDER: str(self.points.folder),
+            **given,
         }
         self.doors = Kept(guard, folder, env)
-        adopt_here(database_url, store.url)
-        self.load = Load(f"http://127.0.0.1:{port}", key)
+        if team:
+            adopt_here(database_url, store.url)
+        self.api_url = f"http://127.0.0.1:{port}"
+        self.load = Load(self.api_url, self.key)
         for name, door in DOORS.items():
             self.doors.add(name, door)
         self.wait(lambda: self.one("SELECT count(*) FROM windrow.workers") >= 2, "two workers", 60)
@@ -98,10 +113,14 @@ class World:
     def kill_worker(self) -> None:
         """Kill a worker that the ledger knows; nobody would rescue another."""
         name = self.doors.names("worker")[0]
-        known = "SELECT count(*) FROM windrow.workers WHERE pid = %s AND ended_at IS NULL"
-        self.wait(lambda: self.one(known, self.doors.pid(name)), f"row of {name}", 30)
+        self.wait(lambda: self.knows(name), f"row of {name}", 30)
         self.killed()
         self.doors.kill(name)
+
+    def knows(self, name: str) -> bool:
+        """Whether the ledger knows the worker that runs under that name now."""
+        known = "SELECT count(*) FROM windrow.workers WHERE pid = %s AND ended_at IS NULL"
+        return bool(self.one(known, self.doors.pid(name)))
 
     def killed(self, at: float | None = None) -> None:
         """Note a kill."""
@@ -123,6 +142,18 @@ class World:
         """Kill PostgreSQL and start it again; it recovers what was committed."""
         self.postgres.kill()
         self.postgres.start()
+
+    def republished(self) -> int:
+        """Messages that settle has sent again, ever; its notes come a moment later."""
+        return int(self.one("SELECT coalesce(sum(done), 0) FROM windrow.chores WHERE name = 'settle'"))
+
+    def living(self) -> int:
+        """Workers that the ledger knows and that have not ended."""
+        return int(self.one("SELECT count(*) FROM windrow.workers WHERE ended_at IS NULL"))
+
+    def lost_workers(self) -> int:
+        """Workers that were taken for dead, ever."""
+        return int(self.one("SELECT count(*) FROM windrow.workers WHERE lost"))
 
     def under_way(self) -> int:
         """Jobs of this line that have not ended, and requests that were not answered."""
@@ -176,7 +207,7 @@ class World:
         )
 
     def _young(self) -> set[str]:
-        rows = self._rows(
+        rows = self.rows(
             "SELECT id FROM windrow.jobs WHERE task = 'faults.tick' "
             "AND created_at > clock_timestamp() - %s * interval '1 second'",
             2 * YOUNG_SECONDS,
@@ -195,15 +226,19 @@ class World:
                 time.sleep(0.1)
         return [tag.decode() for tag in stays or ()]
 
+    def run_lines(self) -> list[str]:
+        """A line a run: the job, its task by then, and how often it was retried."""
+        return self._runs.read_text().splitlines()
+
     def _extra_runs(self) -> int:
-        lines = self._runs.read_text().splitlines()
+        lines = self.run_lines()
         return len(lines) - len(set(lines))
 
     def _recovery(self) -> tuple[float, str]:
         """The worst seconds from a kill until the last job accepted before it had ended, and that job's way."""
         worst = (0.0, "")
         for kill in self.kills:
-            rows = self._rows(
+            rows = self.rows(
                 "SELECT extract(epoch FROM finished_at)::float8 - %s, id, task FROM windrow.jobs "
                 "WHERE created_at >= %s::timestamptz AND created_at < to_timestamp(%s) AND finished_at IS NOT NULL "
                 "ORDER BY finished_at DESC LIMIT 1",
@@ -216,7 +251,7 @@ class World:
         return worst
 
     def _way(self, kill: float, job_id: str, task: str) -> str:
-        moves = self._rows(
+        moves = self.rows(
             "SELECT new, extract(epoch FROM at)::float8 - %s FROM public.moves WHERE job_id = %s ORDER BY n",
             kill,
             job_id,
@@ -234,9 +269,10 @@ class World:
 
     def one(self, sql: str, *params: object) -> Any:
         """The first column of the first row."""
-        return self._rows(sql, *params)[0][0]
+        return self.rows(sql, *params)[0][0]
 
-    def _rows(self, sql: str, *params: object) -> list[Any]:
+    def rows(self, sql: str, *params: object) -> list[Any]:
+        """The answer to any SQL, once Postgres answers."""
         # A connection each: Postgres is one of the victims.
         for _ in range(50):
             try:

@@ -44,6 +44,7 @@ def test_no_arguments_list_every_sub_command() -> None:
         "exporter",
         "scaler",
         "migrate",
+        "restore",
         "up",
         "down",
         "keys",

@@ -55,6 +55,7 @@ DOORS = (
     Door("exporter", "Serve Prometheus metrics.", "windrow.exporter.main"),
     Door("scaler", "Choose which workers go, and raise pools in a burst.", "windrow.scaler.main"),
     Door("migrate", "Bring the database's schema up to this release.", "windrow.cli.migrate"),
+    Door("restore", "Hold everything after the database was restored from a backup.", "windrow.cli.restore"),
     Door("up", "Run everything on this machine.", "windrow.dev.main"),
     Door("down", "Stop what `windrow up` runs.", "windrow.dev.main", "main_down"),
     Door("keys", "Create and revoke API keys.", "windrow.api.keys"),

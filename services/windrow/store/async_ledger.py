@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
+from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from windrow.core.errors import LedgerUnavailable
@@ -79,6 +80,10 @@ class AsyncLedger:
                         return await _drive(conn, op(*args, **kwargs))
                     async with conn.transaction():
                         return await _drive(conn, op(*args, **kwargs))
+                except errors.ReadOnlySqlTransaction:
+                    # A standby, or a primary that was demoted: this connection leads there as long as it lives.
+                    await conn.close()
+                    raise
                 finally:
                     await self._pool.putconn(conn)
             except RETRYABLE:

@@ -165,8 +165,8 @@ def is_plain(outcome: Outcome) -> bool:
         or outcome.failed
         or outcome.chords
         or outcome.parts
-        or outcome.failed
-        or outcome.state in (State.RETRYING, State.BLOCKED)
+        # One that is given back ends instead when a cancel was asked, and its chord must hear of it.
+        or outcome.state in (State.RETRYING, State.BLOCKED, State.QUEUED)
         or outcome.replaced_by
         or outcome.input is not None
         or outcome.options is not None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from importlib import resources
 
+import psycopg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from windrow.store.schema import head, is_newer
@@ -19,12 +20,16 @@ def migrate(database_url: str, connect_timeout: int = 10) -> str:
     """Apply what is missing in one transaction and return the revision reached.
 
     The schema of a newer release stays as it is: a release only adds to it, so that a rollback can run on it.
-    `database_url` is libpq's `postgresql://…`. Raises sqlalchemy.exc.OperationalError when no server answers.
+    `database_url` is libpq's `postgresql://…`, with several hosts if need be. Raises
+    sqlalchemy.exc.OperationalError when no server answers.
     """
     engine = create_engine(
-        make_url(database_url).set(drivername="postgresql+psycopg"),
+        "postgresql+psycopg://",
         poolclass=NullPool,
-        connect_args={"connect_timeout": connect_timeout, "prepare_threshold": None},
+        # By libpq itself: SQLAlchemy's own reader knows no address of two hosts.
+        creator=lambda: psycopg.connect(
+            database_url, connect_timeout=connect_timeout, prepare_threshold=None
+        ),
     )
     with engine.begin() as connection:
         # A role's own limit is for the statements of jobs: a new index may take longer.

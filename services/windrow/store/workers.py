@@ -31,6 +31,9 @@ class Renewal(NamedTuple):
     #: Jobs to stop, by reason: a cancel was asked, or the claim is somebody else's now.
     cancelled: list[str]
     lost: list[str]
+    #: (id, token) of jobs that it holds by the ledger's word alone: on the way here or from here, or forgotten by
+    #: one of the two. At most 100.
+    strays: list[tuple[str, int]] = []  # noqa: RUF012 - nobody changes it
 
 
 _REGISTER = """
@@ -62,11 +65,16 @@ WITH me AS (
     WHERE id = %(id)s AND ended_at IS NULL
     RETURNING drain_asked
 )
-SELECT (SELECT drain_asked FROM me), h.id, j.id IS NULL
-FROM (SELECT NULL::text, NULL::bigint UNION ALL
-      SELECT * FROM unnest(%(ids)s::text[], %(tokens)s::bigint[])) AS h(id, token)
+SELECT 'me', NULL::text, NULL::bigint, (SELECT drain_asked FROM me)
+UNION ALL
+SELECT CASE WHEN j.id IS NULL THEN 'lost' ELSE 'cancelled' END, h.id, h.token, NULL
+FROM unnest(%(ids)s::text[], %(tokens)s::bigint[]) AS h(id, token)
 LEFT JOIN windrow.jobs j ON j.id = h.id AND j.token = h.token AND j.state IN ('claimed', 'running')
-WHERE h.id IS NULL OR j.id IS NULL OR j.cancel_requested
+WHERE j.id IS NULL OR j.cancel_requested
+UNION ALL
+(SELECT 'stray', j.id, j.token, NULL FROM windrow.jobs j
+ WHERE j.worker = %(id)s AND j.state IN ('claimed', 'running') AND j.token IS NOT NULL
+   AND NOT j.id = ANY(%(ids)s::text[]) LIMIT 100)
 """
 
 
@@ -97,12 +105,13 @@ def renew(
             "tokens": [token for _, token in held],
         },
     )
-    asked = rows[0][0]
+    asked = next(row[3] for row in rows if row[0] == "me")
     return Renewal(
         alive=asked is not None,
         drain_asked=bool(asked),
-        cancelled=[row[1] for row in rows if row[1] is not None and not row[2]],
-        lost=[row[1] for row in rows if row[1] is not None and row[2]],
+        cancelled=[row[1] for row in rows if row[0] == "cancelled"],
+        lost=[row[1] for row in rows if row[0] == "lost"],
+        strays=[(row[1], row[2]) for row in rows if row[0] == "stray"],
     )
 
 

@@ -59,7 +59,10 @@ class Room:
 
 
 class Desk:
-    """The jobs of one worker. `send` gives an entry to the pool; `changed` is called when room may have grown."""
+    """The jobs of one worker. `send` gives an entry to the pool; `changed` is called when room may have grown.
+
+    `give_back` returns entries to the ledger and the broker, and calls `left` with their number when that is done.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Desk:
         short: ShortTasks,
         send: Callable[[Entry], None],
         changed: Callable[[], None],
+        give_back: Callable[[list[Entry]], None],
     ) -> None:
         self.entries: dict[str, Entry] = {}
         self.short = short
@@ -80,10 +84,13 @@ class Desk:
         self._ahead = claim_ahead * concurrency
         self._send = send
         self._changed = changed
+        self._give_back = give_back
         self._ready: deque[Entry] = deque()
         self._asked = 0
         self._out = 0
         self._alone: Entry | None = None
+        #: Jobs that are on their way back.
+        self._leaving = 0
         self._runs = itertools.count(1)
 
     @property
@@ -132,10 +139,10 @@ class Desk:
         self._changed()
 
     def pump(self) -> None:
-        """Give the pool what it can take; a job that runs alone waits until nothing else is out."""
+        """Give the pool what it can take; a job that runs alone waits until nothing else is here."""
         while self._ready and not self.draining:
             entry = self._ready[0]
-            if self._alone is not None or (_is_alone(entry) and self._out):
+            if self._alone is not None or (_is_alone(entry) and not self._clear_for(entry)):
                 return
             if self._out >= self._limit(entry):
                 return
@@ -144,6 +151,25 @@ class Desk:
                 self._alone = entry
             self._out += 1
             self._send(entry)
+
+    def _clear_for(self, suspect: Entry) -> bool:
+        """Whether the suspect is all that this worker holds: what dies with it would share its blame, or take it.
+
+        What no child has goes back; for the rest it waits.
+        """
+        others = [entry for entry in self._ready if entry is not suspect]
+        if others:
+            self._ready = deque([suspect])
+            for entry in others:
+                del self.entries[entry.job_id]
+            self._leaving += len(others)
+            self._give_back(others)
+        return not self._leaving and len(self.entries) == 1
+
+    def left(self, number: int) -> None:
+        """So many of those that were on their way back are no longer ours."""
+        self._leaving -= number
+        self.pump()
 
     def started(self, entry: Entry, pid: int, moment: float) -> None:
         """A child began the job; thread-safe."""
@@ -171,6 +197,8 @@ class Desk:
             entry = self.entries.get(job_id)
             if entry is not None:
                 self._go(entry)
+        if self._ready:
+            self.pump()
         self._changed()
 
     def withdraw(self) -> list[Entry]:

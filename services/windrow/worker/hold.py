@@ -40,6 +40,7 @@ from windrow.worker.refusals import on_refused
 from windrow.worker.settings import WorkerSettings, worker_id
 from windrow.worker.short_tasks import ShortTasks
 from windrow.worker.slots import Slots
+from windrow.worker.strays import Strays
 from windrow.worker.verdict import cancelled
 
 logger = get_logger(__name__)
@@ -83,7 +84,9 @@ class Hold:
             ShortTasks(settings.short_task_seconds),
             lambda entry: self.send(entry),
             self.intake.rearm,
+            lambda entries: self.give_back(entries, self.desk.left),
         )
+        self.strays = Strays(self.id, self.desk.entries, self.ledger, self.outbox)
         self.intake.delivering = self.promptly
         self.foreign = Foreign(app, settings.foreign_queue_names, self.ledger, self.mailbox, self.desk.offer)
         self.row = WorkerRow(
@@ -180,8 +183,8 @@ class Hold:
         else:
             message.ack()
 
-    def give_back(self, entries: Sequence[Entry]) -> None:
-        """Return jobs that no child has, to the ledger first and then to the heads of their lists."""
+    def give_back(self, entries: Sequence[Entry], left: Callable[[int], None] | None = None) -> None:
+        """Return jobs that no child has, to the ledger first and then to the heads of their lists; then say `left`."""
         if not entries:
             return
         tags = [entry.message.delivery_tag for entry in entries]
@@ -192,6 +195,8 @@ class Hold:
             if not done.exception():
                 result = done.result()
                 self.outbox.send(jobs=result.freed, finished=result.ended)
+            if left is not None:
+                self.mailbox.post(left, len(tags))
 
         future.add_done_callback(given)
 
@@ -215,6 +220,7 @@ class Hold:
             entry.cancelled = entry.cancelled or job_id in answer.cancelled
             entry.lost = entry.lost or job_id in answer.lost
             self.stop_job(entry)
+        self.strays.heard(answer.strays)
         if answer.drain_asked and not self.desk.draining:
             os.kill(os.getpid(), signal.SIGTERM)
 

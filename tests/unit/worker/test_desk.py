@@ -56,12 +56,16 @@ class World:
         self.ledger = Ledger()
         self.sent: list[Entry] = []
         self.short = ShortTasks(0.1)
-        self.desk = Desk(self.ledger, 2, ahead, self.short, self._send, lambda: None)
+        self.back: list[str] = []
+        self.desk = Desk(self.ledger, 2, ahead, self.short, self._send, lambda: None, self._give_back)
         self.messages: dict[str, Message] = {}
 
     def _send(self, entry: Entry) -> None:
         entry.request = object()
         self.sent.append(entry)
+
+    def _give_back(self, entries: list[Entry]) -> None:
+        self.back += [entry.job_id for entry in entries]
 
     def offer(self, *ids: str) -> None:
         for job_id in ids:
@@ -142,10 +146,38 @@ def test_a_suspect_runs_with_nobody_beside_it(world: World) -> None:
     world.claimed("c")
     assert world.out() == ["a"]
     assert world.desk.room().free == 0
+    # What would die with it goes back first.
+    assert world.back == ["c"]
+    world.desk.left(1)
     world.end(world.sent[0])
+    # Its outcome is not saved: a worker that died now would lose it.
+    assert world.out() == ["a"]
+    world.desk.saved(["a"])
     assert world.out() == ["a", "poison"]
+    world.offer("d")
+    world.claimed("d")
     world.end(world.sent[1])
-    assert world.out() == ["a", "poison", "c"]
+    assert world.out() == ["a", "poison", "d"]
+
+
+def test_two_suspects_that_were_claimed_together_do_not_share_one_death(world: World) -> None:
+    world.offer("innocent", "poison")
+    world.claimed("innocent", "poison", alone=True)
+    assert world.back == ["poison"]
+    # Not before the ledger has it back: a death now would be both of theirs.
+    assert world.out() == []
+    world.desk.left(1)
+    assert world.out() == ["innocent"]
+
+
+def test_a_suspect_waits_for_the_answer_to_a_claim_that_is_under_way(world: World) -> None:
+    world.offer("poison", "b")
+    world.claimed("poison", alone=True)
+    assert world.out() == []
+    world.claimed("b")
+    assert world.back == ["b"]
+    world.desk.left(1)
+    assert world.out() == ["poison"]
 
 
 def test_a_second_message_of_a_held_job_is_acked_with_the_first(world: World) -> None:

@@ -1,0 +1,50 @@
+"""How much and how long: the short form of every fault, and the full one (`make faults-full`); one seed for both."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+#: `make faults-full`: real time constants, real counts.
+FULL = os.environ.get("WINDROW_FAULTS") == "full"
+#: What the short form divides outages and bounds by.
+SHRINK = 20
+#: Seconds of a bound that a twentieth cannot shrink: the lease of the tests (2 s) and the gap of the rescue (2 s) are a
+#: seventh and a half of the real ones, or a busy machine would lose workers that live.
+FIXED_SECONDS = 4.0
+#: Seconds to start a small Python process on a quiet machine; a slower one gets longer bounds.
+QUIET_SECONDS = 0.08
+MAX_FACTOR = 10.0
+
+
+def count(short: int, full: int) -> int:
+    """Kills, rounds or jobs of this run."""
+    return full if FULL else short
+
+
+def lasting(real_seconds: float, least: float = 0.0) -> float:
+    """Seconds that an outage lasts in this run; with `least` it is not cut below that."""
+    return real_seconds if FULL else max(real_seconds / SHRINK, least)
+
+
+def bound(real_seconds: float, factor: float) -> float:
+    """Seconds that a recovery may take in this run, on a machine that is slower by `factor`."""
+    return (real_seconds if FULL else real_seconds / SHRINK + FIXED_SECONDS) * factor
+
+
+def machine_factor() -> float:
+    """How much slower than a quiet machine this one is just now: 1 or more. Takes a third of a second."""
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-c", "import json, socket"], check=True, timeout=60)
+        seconds.append(time.monotonic() - began)
+    return min(max(sorted(seconds)[1] / QUIET_SECONDS, 1.0), MAX_FACTOR)
+
+
+def new_seed() -> int:
+    """For a run that was given none."""
+    return random.SystemRandom().randrange(10**6)

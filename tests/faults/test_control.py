@@ -1,0 +1,120 @@
+"""The control: faults 1 and 11 on plain Celery. A suite that cannot see it lose would prove nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import redis
+
+from tests.faults.control.app import VISIBILITY_SECONDS, app
+from tests.faults.kept import Kept
+from tests.faults.rows import Row, Rows
+from tests.faults.sizes import FULL, count
+from windrow.dev.guard import Guard
+from windrow.dev.redis_server import RedisServer
+
+pytestmark = pytest.mark.timeout(0 if FULL else 180)
+
+WORKER = "tests.faults.control.worker"
+#: Seconds without any progress after which what is missing is lost: three times what a redelivery may take.
+QUIET_SECONDS = 3.0 * VISIBILITY_SECONDS
+
+
+class Plain(NamedTuple):
+    """Plain Celery at work: two workers with two children each."""
+
+    doors: Kept
+    redis: RedisServer
+    runs: Path
+
+    def submit(self, numbers: range, seconds: float, rate: float = 0.0) -> None:
+        """Send them, at a rate or as fast as it goes."""
+        with app.connection_for_write(self.redis.url) as connection:
+            for number in numbers:
+                app.send_task("control.add", (number, seconds), connection=connection)
+                if rate:
+                    time.sleep(1 / rate)
+
+    def done(self) -> Counter[int]:
+        """Number -> runs that were completed."""
+        return (
+            Counter(int(line) for line in self.runs.read_text().split()) if self.runs.exists() else Counter()
+        )
+
+    def settle(self, wanted: int) -> Counter[int]:
+        """What was done once all is done, or nothing more has happened for long."""
+        seen, at = -1, time.monotonic()
+        while len(done := self.done()) < wanted:
+            if done.total() != seen:
+                seen, at = done.total(), time.monotonic()
+            if time.monotonic() - at > QUIET_SECONDS:
+                break
+            time.sleep(0.2)
+        return done
+
+
+@pytest.fixture
+def plain(guard: Guard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
+    """A Redis of its own, and workers that are started again when they die, as the ones under test are."""
+    folder = tmp_path_factory.mktemp("control")
+    server = RedisServer(folder / "redis", usual_port=0, guard=guard)
+    server.start()
+    runs = folder / "runs"
+    env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    env |= {"CONTROL_REDIS_URL": server.url, "CONTROL_RUNS": str(runs), "PYTHONUNBUFFERED": "1"}
+    doors = Kept(guard, folder, env)
+    for number in (1, 2):
+        doors.add(f"plain-{number}", WORKER)
+    plain = Plain(doors, server, runs)
+    plain.submit(range(-8, 0), 0.05)
+    # Warm: both have taken something.
+    deadline = time.monotonic() + 60
+    while len(plain.done()) < 8 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    runs.write_text("")
+    yield plain
+    doors.close()
+    server.stop()
+
+
+def row(rows: Rows, number: int, name: str, sent: int, done: Counter[int]) -> int:
+    """Write it down, beside the fault of that number; returns how many were lost."""
+    lost = sent - len(done)
+    extra = done.total() - len(done)
+    rows.controls[number] = f"lost {lost} of {sent}"
+    rows.rows.append(
+        Row(f"control {name}", accepted=sent, final=len(done), lost=lost, doubled=extra, extra_runs=extra)
+    )
+    return lost
+
+
+@pytest.mark.fault(1, "control", 0)
+def test_plain_celery_under_sigkill_is_reported_beside_ours(plain: Plain, rows: Rows, seed: int) -> None:
+    rng = random.Random(f"{seed} control")
+    kills, each = count(12, 1000), count(25, 100)
+    for number in range(kills):
+        plain.submit(range(number * each, (number + 1) * each), 0.01, rate=100)
+        plain.doors.kill(rng.choice(plain.doors.names(WORKER)))
+    lost = row(rows, 1, "worker trees SIGKILLed", kills * each, plain.settle(kills * each))
+    # The gap between its two commands is small: a dozen kills may miss it, a thousand do not.
+    if FULL:
+        assert lost > 0, "plain Celery lost nothing to a thousand kills: can this harness see a loss?"
+
+
+@pytest.mark.fault(11, "control", 0)
+def test_plain_celery_loses_what_a_flushall_takes_or_this_suite_sees_nothing(
+    plain: Plain, rows: Rows
+) -> None:
+    jobs = count(200, 5000)
+    plain.submit(range(jobs), 0.05)
+    with redis.Redis.from_url(plain.redis.url) as store:
+        store.flushall()
+    lost = row(rows, 11, "Redis FLUSHALL with a backlog", jobs, plain.settle(jobs))
+    assert lost > 0, "plain Celery lost nothing to a FLUSHALL: this harness cannot see a loss"

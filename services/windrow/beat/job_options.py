@@ -72,10 +72,10 @@ def _queue(app: Celery, options: dict[str, Any], entry: ScheduleEntry) -> str:
 
 
 def _priority(app: Celery, priority: int | None) -> int:
-    """Ours: 9 first. On Redis Celery's 0 comes first."""
+    """Ours: 9 first, as in the apps that come with us. On Redis a Celery project's 0 comes first."""
     given = min(max(app.conf.task_default_priority or 0 if priority is None else priority, 0), 9)
     on_redis = str(app.conf.broker_url or "").split(":")[0] in ("redis", "rediss", "sentinel")
-    return 9 - given if on_redis else given
+    return 9 - given if on_redis and app.conf.get("windrow_zero_first", True) else given
 
 
 def _aware(app: Celery, moment: datetime) -> str:

@@ -39,5 +39,7 @@ def load_app(settings: BeatSettings) -> Any:
     app.conf.task_default_queue = DEFAULT_QUEUE
     app.conf.task_routes = task_routes(specs, app_queues(settings.app_queues))
     app.conf.timezone = settings.timezone
+    # Ours: 9 goes first, on every broker.
+    app.conf.windrow_zero_first = False
     app.conf.beat_schedule = schedules_of(specs)
     return app

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -24,12 +23,13 @@ from windrow.core.job import Held, Outcome
 from windrow.store.claim import GivenBack, give_back
 from windrow.store.finish import Finished
 from windrow.store.ledger import Ledger
-from windrow.store.workers import Renewal, WorkerRow
+from windrow.store.workers import Renewal
 from windrow.worker.declare import declared_tasks
 from windrow.worker.desk import Desk, Entry
 from windrow.worker.direct import DirectSubmitter
 from windrow.worker.foreign import HEADER, Foreign
 from windrow.worker.heartbeat import Heartbeat
+from windrow.worker.identity import row_of
 from windrow.worker.lease import LeaseThread
 from windrow.worker.ledger_thread import LedgerThread
 from windrow.worker.limits import end_overdue
@@ -89,17 +89,7 @@ class Hold:
         self.strays = Strays(self.id, self.desk.entries, self.ledger, self.outbox)
         self.intake.delivering = self.promptly
         self.foreign = Foreign(app, settings.foreign_queue_names, self.ledger, self.mailbox, self.desk.offer)
-        self.row = WorkerRow(
-            self.id,
-            name,
-            settings.pool,
-            pool_type,
-            settings.queue_names,
-            settings.concurrency,
-            settings.release,
-            socket.gethostname(),
-            os.getpid(),
-        )
+        self.row = row_of(settings, self.id, name, pool_type)
         self._introduced = False
         self._late = 0
         self._lease: LeaseThread | None = None

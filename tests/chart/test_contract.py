@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
+from pydantic_settings import BaseSettings
 
+import windrow_apps
 from tests.chart.conftest import SCENARIOS, Render
 from windrow.api.settings import ApiSettings
 from windrow.beat.settings import BeatSettings
@@ -16,11 +20,19 @@ from windrow.exporter.settings import ExporterSettings
 from windrow.scaler.settings import ScalerSettings
 from windrow.worker.main import DRAIN_MARGIN_SECONDS
 from windrow.worker.settings import WorkerSettings
-from windrow_apps.parse.settings import ParseSettings
 
 pytestmark = pytest.mark.timeout(300)
 #: Read by main programs without a settings class of their own.
 OTHERS = {"windrow_apps", "windrow_celery_app", "windrow_release", "windrow_heartbeat_file"}
+
+#: Settings of the apps and of what they share.
+APPS = [
+    found
+    for module in walk_packages(windrow_apps.__path__, "windrow_apps.")
+    if module.name.split(".")[1] == "shared" or module.name.endswith(".settings")
+    for found in vars(import_module(module.name)).values()
+    if isinstance(found, type) and issubclass(found, BaseSettings) and found is not BaseSettings
+]
 
 #: A door looks at an address' form.
 SECRETS = {"WINDROW_DATABASE_URL": "postgresql://secret", "WINDROW_REDIS_URL": "redis://secret"}
@@ -56,7 +68,7 @@ def test_every_variable_is_one_that_some_door_reads(
 ) -> None:
     objects = render("--values", values)
     # One block serves all doors, so each may be told what only another one asks for.
-    everywhere = known(ApiSettings, BeatSettings, WorkerSettings, ParseSettings)
+    everywhere = known(ApiSettings, BeatSettings, WorkerSettings, *APPS)
     for component, room in (("api", ApiSettings), ("beat", BeatSettings), ("worker", WorkerSettings)):
         for container in containers(objects, component):
             if container["name"] != component:

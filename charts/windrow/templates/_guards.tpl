@@ -83,10 +83,20 @@
 {{/* The most ledger connections that all replicas may hold at once. */}}
 {{- define "windrow.connections" -}}
 {{- $api := ternary .Values.api.autoscaling.max .Values.api.replicas .Values.api.autoscaling.enabled -}}
-{{- $sum := add (mul (int $api) (int .Values.api.connections)) (mul (int .Values.beat.replicas) (int .Values.beat.connections)) -}}
+{{- $each := int .Values.api.connections -}}
+{{- range $name := list "todos" "mailroom" "summaries" -}}
+{{- if (index $.Values.apps $name).enabled -}}
+{{- $each = add $each (int $.Values.api.appConnections) -}}
+{{- end -}}
+{{- end -}}
+{{- $sum := add (mul (int $api) (int $each)) (mul (int .Values.beat.replicas) (int .Values.beat.connections)) -}}
 {{- range $name := keys .Values.workers -}}
 {{- $pool := include "windrow.pool" (list $ $name) | fromYaml -}}
 {{- $sum = add $sum (mul 2 (int $pool.max)) -}}
+{{- /* A running task of ours has one of its own. */ -}}
+{{- if not $pool.app -}}
+{{- $sum = add $sum (mul (int $pool.max) (int $pool.concurrency)) -}}
+{{- end -}}
 {{- end -}}
 {{- if .Values.scaler.enabled -}}
 {{- $sum = add $sum (int .Values.scaler.replicas) -}}
@@ -100,7 +110,7 @@
 {{- define "windrow.guards.connections" -}}
 {{- $sum := include "windrow.connections" . | int -}}
 {{- if gt $sum (int .Values.ledger.maxConnections) -}}
-{{- fail (printf "ledger.maxConnections is %d, but all replicas at their maximum hold %d: api replicas x connections, 2 for each worker, beat replicas x connections, scaler, exporter. Raise ledger.maxConnections (and the server's max_connections, or put PgBouncer before it), or lower workers.<pool>.max." (int .Values.ledger.maxConnections) $sum) -}}
+{{- fail (printf "ledger.maxConnections is %d, but all replicas at their maximum hold %d: api replicas x (connections + appConnections of each app), 2 for each worker, 1 for each of its slots, beat replicas x connections, scaler, exporter. Raise ledger.maxConnections (and the server's max_connections, or put PgBouncer before it), or lower workers.<pool>.max." (int .Values.ledger.maxConnections) $sum) -}}
 {{- end -}}
 {{- end }}
 

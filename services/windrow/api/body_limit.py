@@ -50,7 +50,7 @@ class BodyLimitMiddleware:
             size += len(message.get("body", b""))
             if size > limit:
                 # The framework hides any other error of a body behind a 400.
-                raise HTTPException(TOO_LARGE)
+                raise HTTPException(TOO_LARGE, str(limit))
             return message
 
         await self._app(scope, count, send)

@@ -96,7 +96,10 @@ def _framework(error: HTTPException, request: Request | None) -> Problem:
     if error.status_code == problems.METHOD_NOT_ALLOWED:
         return _other_method(error, request)
     if error.status_code == problems.TOO_LARGE and request is not None:
-        return problems.too_large("The body", request.app.state.services.settings.api_input_bytes)
+        # Which bound it was, only the body's reader knows.
+        own = int(error.detail) if error.detail.isdigit() else None
+        limit = own or request.app.state.services.settings.api_input_bytes
+        return problems.too_large("The body", limit)
     if error.status_code == problems.TOO_SLOW and request is not None:
         return problems.too_slow(request.app.state.services.settings.api_body_seconds)
     return problems.generic(error.status_code, str(error.detail), error.headers)

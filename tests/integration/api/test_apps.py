@@ -87,6 +87,9 @@ def test_a_route_may_take_longer_bodies_than_the_others(rich: RunningApi) -> Non
     assert rich.client.post("/rich/big", json=["x" * 1_500_000]).json() == 1
     assert rich.client.post("/rich/big", json=["x" * 2_000_000]).status_code == 413
     assert rich.client.post("/rich/many", json=["x" * 1_500_000]).status_code == 413
+    unannounced = rich.client.post("/rich/big", content=iter([b"x" * 900_000] * 3))
+    assert unannounced.status_code == 413
+    assert "2000000" in unannounced.text.replace(",", "").replace("_", "")
 
 
 def test_a_route_knows_its_caller_where_one_is_asked_for(start_api: Any) -> None:

@@ -29,6 +29,11 @@ def some_ids(args: Sequence[Any], result: Any) -> bool:
     return bool(result[0])
 
 
+def some_continuations(args: Sequence[Any], result: Any) -> bool:
+    """Finishes of jobs that have something following them."""
+    return any(outcome.jobs for outcome in args[1])
+
+
 class Point(NamedTuple):
     """A place where a process is killed."""
 
@@ -75,6 +80,7 @@ POINTS = (
     Point("worker.finish-unsent", W, f"{_THREAD}:finish_plain"),
     Point("worker.finish-uncommitted", W, f"{_THREAD}:finish", after=True),
     Point("worker.finished", W, "windrow.worker.hold:Hold._on_finished"),
+    Point("worker.finished-chain", W, "windrow.worker.hold:Hold._on_finished", False, some_continuations),
     Point("worker.before-publish", W, _PUBLISH, False, some_messages),
     Point("worker.published", W, _PUBLISH, True, some_messages),
     Point("worker.before-ack", W, f"{_DESK}.saved"),

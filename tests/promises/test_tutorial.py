@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,15 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tutorial import check, examples_until, outputs
+from tests.support.tutorial import PAGES, play
 from windrow.dev.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted((ROOT / "docs" / "tutorial").glob("[a-z]*.md"))
 WINDROW = (sys.executable, "-m", "windrow.cli")
-#: What pages write; the port may be taken here.
-WRITTEN_URL = "http://127.0.0.1:8000"
-PAGE_SECONDS = 240
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -66,16 +61,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_does_what_it_says(stack: dict[str, str], page: Path, tmp_path: Path) -> None:
-    url = json.loads((Path(stack["WINDROW_UP_FOLDER"]) / "up.json").read_text())["api_url"]
-    found = [
-        each._replace(command=_here(each.command, url)) for each in examples_until(page, "In the cluster")
-    ]
-    assert found, f"{page} has no commands"
-    env = {**stack, "API": url}
-    for example, printed in zip(found, outputs(found, env, PAGE_SECONDS, tmp_path), strict=True):
-        check(example, printed)
-
-
-def _here(command: str, url: str) -> str:
-    """The command without what is done once for all pages, at this API."""
-    return re.sub(r"^.*\bmake (up|down)\b.*$", ":", command, flags=re.MULTILINE).replace(WRITTEN_URL, url)
+    folder = Path(stack["WINDROW_UP_FOLDER"])
+    (tmp_path / ".windrow").symlink_to(folder)
+    play(page, json.loads((folder / "up.json").read_text())["api_url"], stack, tmp_path)

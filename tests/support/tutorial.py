@@ -15,6 +15,11 @@ from typing import Any, NamedTuple
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: Printed after each block, to tell the answers apart.
 _MARK = "\x1e"
+PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "tutorial").glob("[a-z]*.md"))
+#: What pages write; the port may be taken here.
+WRITTEN_URL = "http://127.0.0.1:8000"
+#: Seconds for one page.
+PAGE_SECONDS = 240
 #: Stands for any value, and for any part of a line.
 ANY = "…"
 
@@ -37,6 +42,27 @@ def examples(page: Path, section: str) -> list[Example]:
 def examples_until(page: Path, section: str) -> list[Example]:
     """The bash blocks above `## section` of a page, in their order."""
     return list(_pairs(_FENCE.findall(page.read_text("utf-8").partition(f"\n## {section}")[0])))
+
+
+def play(page: Path, url: str, env: Mapping[str, str], folder: Path, without: str = "\0") -> None:
+    """Do what a page says before `## In the cluster`, in `folder`, against the API at `url`, and compare its answers.
+
+    `make up` and `make down` are somebody else's, and blocks with the word `without` are left out.
+    """
+    found = [
+        each._replace(command=_here(each.command, url))
+        for each in examples_until(page, "In the cluster")
+        if without not in each.command
+    ]
+    assert found, f"{page} has no commands"
+    for example, printed in zip(
+        found, outputs(found, {**env, "API": url}, PAGE_SECONDS, folder), strict=True
+    ):
+        check(example, printed)
+
+
+def _here(command: str, url: str) -> str:
+    return re.sub(r"^.*\bmake (up|down)\b.*$", ":", command, flags=re.MULTILINE).replace(WRITTEN_URL, url)
 
 
 def outputs(

@@ -17,7 +17,7 @@ from tests.e2e.release import Release
 from tests.support.tutorial import PAGES, play
 
 CATCHER = Path(__file__).with_name("catcher.yaml")
-#: In the summaries' page: a feed that lies on the reader's machine, which a cluster cannot reach, and what follows of it.
+#: In the summaries' page: a feed on the reader's machine, which a cluster cannot reach, and what follows of it.
 NOT_HERE = {"summaries": "result.json"}
 
 

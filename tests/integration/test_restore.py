@@ -10,9 +10,11 @@ import redis
 
 from tests.integration.store.conftest import Book
 from tests.support.processes import Doors
+from windrow.broker import choice
 from windrow.broker.leftovers import sweep
 from windrow.broker.message import Message
 from windrow.broker.publisher import Publisher
+from windrow.cli import restore
 from windrow.store.claim import Start, start
 from windrow.store.queues import pause
 from windrow.store.relay import unsent_queues
@@ -88,3 +90,25 @@ def test_the_command_says_what_it_did_and_a_second_time_does_no_harm(
     door = doors.start("restore", ready="")
     assert door.wait(30)
     assert door.returncode == 2
+
+
+def test_messages_on_rabbitmq_are_withdrawn_too(
+    book: Book,
+    database_url: str,
+    redis_url: str,
+    amqp_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (job,) = book.kept(queue="q")
+    publisher = choice.publisher(redis_url, amqp_url)
+    publisher.publish([Message(job, "t", "q"), Message("of-the-lost-time", "t", "q", 9)])
+    publisher.close()
+    monkeypatch.setenv("WINDROW_DATABASE_URL", database_url)
+    monkeypatch.setenv("WINDROW_REDIS_URL", redis_url)
+    monkeypatch.setenv("WINDROW_BROKER_URL", amqp_url)
+    assert restore.main(["--hold", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["withdrawn_messages"] == 2
+    depth = choice.depth(redis_url, amqp_url)
+    assert sum(depth.depths(["q"])["q"].values()) == 0
+    depth.close()

@@ -7,11 +7,22 @@ import json
 import os
 import sys
 
+from pydantic_settings import SettingsConfigDict
+
+from windrow.broker import choice
+from windrow.broker.address import BrokerSettings
 from windrow.broker.errors import BrokerUnavailable
 from windrow.broker.leftovers import sweep
 from windrow.core.errors import LedgerUnavailable
 from windrow.store.ledger import Ledger
 from windrow.store.restore import Held, hold
+
+
+class RestoreSettings(BrokerSettings):
+    """Where the queues are; read by the command."""
+
+    model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
+
 
 #: Suspects that are printed as text; JSON has as many as --limit allows.
 SHOWN = 20
@@ -28,7 +39,9 @@ def main(argv: list[str]) -> int:
     try:
         # Paused first, then emptied, then paused again for queues that only the broker knew.
         first = ledger.run(hold, [], options.limit)
-        swept = sweep(broker, [*first.paused, *first.already])
+        known = [*first.paused, *first.already]
+        swept = sweep(broker, known)
+        swept = swept._replace(messages=swept.messages + _on_rabbitmq(broker, known))
         held = ledger.run(hold, swept.queues, options.limit)._replace(freed=first.freed)
     except (LedgerUnavailable, BrokerUnavailable) as error:
         return _complain(error)
@@ -43,6 +56,21 @@ def main(argv: list[str]) -> int:
     else:
         _print(held, swept.messages, swept.holds)
     return 0
+
+
+def _on_rabbitmq(redis_url: str, queues: list[str]) -> int:
+    """Messages withdrawn from the ledger's queues on RabbitMQ, where they are there. Its other queues keep theirs.
+
+    Raises BrokerUnavailable.
+    """
+    amqp_url = RestoreSettings().amqp_url
+    if not amqp_url:
+        return 0
+    depth = choice.depth(redis_url, amqp_url)
+    try:
+        return sum(len(depth.withdraw(queue)) for queue in queues)
+    finally:
+        depth.close()
 
 
 def _document(held: Held, messages: int, holds: int) -> dict[str, object]:

@@ -161,6 +161,8 @@ def test_mail_goes_only_where_the_setting_says(monkeypatch: pytest.MonkeyPatch) 
     [
         ({"report_type": "daily"}, {}),
         ({"report_type": "daily", "params": {"day": "2026-01-31"}}, {"day": "2026-01-31"}),
+        ({"report_type": "daily", "params": {"day": "1970-01-01"}}, {"day": "1970-01-01"}),
+        ({"report_type": "daily", "params": {"day": "2999-12-31"}}, {"day": "2999-12-31"}),
         ({"report_type": "monthly", "params": {"month": "2026-02"}}, {"month": "2026-02"}),
         (
             {
@@ -196,6 +198,19 @@ def test_a_report_is_queued_behind_mail(world: World, body: dict[str, Any], para
         ({"report_type": "custom", "params": {"from": "yesterday", "to": "2026-01-01"}}, "date"),
         ({"report_type": "daily", "params": {"from": "2026-02-01"}}, "takes no from"),
         ({"report_type": "daily", "params": {"first": "2026-02-01"}}, "not permitted"),
+        ({"report_type": "daily", "params": {"day": "9999-12-31"}}, "between 1970-01-01 and 2999-12-31"),
+        ({"report_type": "daily", "params": {"day": "3000-01-01"}}, "between 1970-01-01"),
+        ({"report_type": "daily", "params": {"day": "1969-12-31"}}, "between 1970-01-01"),
+        ({"report_type": "daily", "params": {"day": "0001-01-01"}}, "between 1970-01-01"),
+        (
+            {"report_type": "custom", "params": {"from": "0001-01-01", "to": "2026-01-01"}},
+            "between 1970-01-01",
+        ),
+        (
+            {"report_type": "custom", "params": {"from": "2026-01-01", "to": "9999-12-31"}},
+            "between 1970-01-01",
+        ),
+        ({"report_type": "monthly", "params": {"month": "1969-12"}}, "pattern"),
         ({"report_type": "monthly", "params": {"month": "2026-13"}}, "pattern"),
         ({"report_type": "daily", "params": {"sections": ["salaries"]}}, "'jobs', 'tasks'"),
         ({"report_type": "daily", "params": {"sections": []}}, "at least 1"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,9 +14,11 @@ from pydantic import ValidationError
 from tests.support.kept_jobs import KeptJobs
 from windrow.apps import State
 from windrow_apps.todos.breaker import Breaker
+from windrow_apps.todos.export import _csv, _json
 from windrow_apps.todos.export_store import Export
 from windrow_apps.todos.models import BulkUpdate, TodoChange
 from windrow_apps.todos.replies import export_status
+from windrow_apps.todos.rows import blank
 from windrow_apps.todos.schedules import schedules
 from windrow_apps.todos.settings import settings
 
@@ -52,6 +57,17 @@ def test_an_export_on_its_way_says_how_far_it_is() -> None:
     error = json.dumps({"cls": "ValueError", "message": "no", "module": "m"})
     failed = export_status(OPEN, jobs.put("e2", state=State.FAILED, error_text=error), LINK)
     assert (failed.status, failed.error, failed.download_url) == ("FAILURE", "ValueError: no", None)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_csv_is_a_formula(start: str) -> None:
+    text = start + "HYPERLINK(1)"
+    row = replace(blank("me", datetime(2026, 1, 1, tzinfo=UTC)), title=text, description=text)
+    (shown,) = csv.DictReader(io.StringIO("".join(_csv([[row]])), newline=""))
+    assert (shown["title"], shown["description"], shown["id"]) == (f"'{text}", f"'{text}", "0")
+    assert (shown["completed"], shown["timezone"]) == ("false", "UTC")
+    (whole,) = json.loads("".join(_json([[row]])))
+    assert (whole["title"], whole["description"]) == (text, text)
 
 
 def test_the_schedules_are_hourly_and_at_two() -> None:

@@ -16,7 +16,7 @@ from windrow.apps import State
 from windrow_apps.todos.breaker import Breaker
 from windrow_apps.todos.export import _csv, _json
 from windrow_apps.todos.export_store import Export
-from windrow_apps.todos.models import BulkUpdate, TodoChange
+from windrow_apps.todos.models import BulkUpdate, NewTodo, TodoChange
 from windrow_apps.todos.replies import export_status
 from windrow_apps.todos.rows import blank
 from windrow_apps.todos.schedules import schedules
@@ -75,6 +75,30 @@ def test_the_schedules_are_hourly_and_at_two() -> None:
     assert found["todos.check_overdue_tasks"].minute == {0}
     assert len(found["todos.check_overdue_tasks"].hour) == 24
     assert (found["todos.daily_cleanup"].hour, found["todos.daily_cleanup"].minute) == ({2}, {0})
+
+
+@pytest.mark.parametrize(
+    "title", ["\u200b", " \u200b\u2060\ufeff ", "\u3164", "\u2800\ufe0f", "\u202e\u00ad"]
+)
+def test_a_title_that_nobody_sees_is_refused(title: str) -> None:
+    for body in (NewTodo, TodoChange):
+        with pytest.raises(ValidationError, match="visible"):
+            body.model_validate({"title": title})
+
+
+@pytest.mark.parametrize("title", ["a\u200bb", "x", "0", "\u4e70\u725b\u5976", "\U0001f95b\ufe0f"])
+def test_a_title_with_anything_to_see_is_taken(title: str) -> None:
+    assert NewTodo.model_validate({"title": title}).title == title
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["localtime", "posixrules", "posix/UTC", "Europe/Nowhere", "../UTC", "/etc/localtime", "europe/berlin"],
+)
+def test_only_names_of_iana_are_zones(zone: str) -> None:
+    with pytest.raises(ValidationError, match="IANA"):
+        NewTodo.model_validate({"title": "T", "timezone": zone})
+    assert NewTodo.model_validate({"title": "T", "timezone": "Europe/Berlin"}).timezone == "Europe/Berlin"
 
 
 def test_a_change_says_only_what_was_given() -> None:

@@ -18,6 +18,7 @@ from windrow_apps.todos.export import _csv, _json
 from windrow_apps.todos.export_store import Export
 from windrow_apps.todos.models import BulkUpdate, NewTodo, TodoChange
 from windrow_apps.todos.replies import export_status
+from windrow_apps.todos.routes import _will_be_updated
 from windrow_apps.todos.rows import blank
 from windrow_apps.todos.schedules import schedules
 from windrow_apps.todos.settings import settings
@@ -112,6 +113,14 @@ def test_ten_thousand_ids_are_taken_and_one_more_is_not() -> None:
     assert len(BulkUpdate.model_validate({"task_ids": ids, "update_data": change}).task_ids) == 10_000
     with pytest.raises(ValidationError, match="10001"):
         BulkUpdate.model_validate({"task_ids": [*ids, 10_001], "update_data": change})
+
+
+def test_one_to_do_is_no_plural() -> None:
+    assert [_will_be_updated(count) for count in (1, 2, 10_000)] == [
+        "1 to-do will be updated",
+        "2 to-dos will be updated",
+        "10,000 to-dos will be updated",
+    ]
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

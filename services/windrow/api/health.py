@@ -60,6 +60,7 @@ async def readyz(services: Parts) -> Ready:
     if not done:
         # Not awaited: to end a statement of a server that is frozen takes as long as the statement.
         asked.cancel()
+        asked.add_done_callback(lambda task: task.cancelled() or task.exception())
         raise LedgerUnavailable("no answer in time")
     asked.result()
     return Ready(broker=services.waiting.listening)

@@ -147,6 +147,10 @@ class Jobs(Protocol):
         """The workers that serve: they have renewed their lease and have not ended."""
         ...
 
+    async def broker(self) -> bool:
+        """Whether the broker, Redis or RabbitMQ, answers: without it jobs are kept and start later."""
+        ...
+
     async def queues(self) -> list[QueueInfo]:
         """Every queue that has a pool, a task or a job."""
         ...

@@ -14,6 +14,7 @@ from tests.e2e.cluster import CALL_SECONDS
 from tests.e2e.figures import Figures
 from tests.e2e.platform import now
 from tests.e2e.release import Release
+from tests.e2e.waiting import eventually
 from tests.support.tutorial import PAGES, play
 
 CATCHER = Path(__file__).with_name("catcher.yaml")
@@ -28,6 +29,7 @@ def folder(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
         release.cluster.create(document)
     namespace = release.cluster.namespace
     service = release.cluster.core.read_namespaced_service("mail", namespace, _request_timeout=CALL_SECONDS)
+    eventually("the mail server is ready", 60, lambda: _mail_is_ready(release))
     port = {found.name: found.node_port for found in service.spec.ports}["http"]
     url = urlsplit(str(release.platform.client.base_url))
     up = {
@@ -39,6 +41,13 @@ def folder(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".windrow").mkdir()
     (folder / ".windrow" / "up.json").write_text(json.dumps(up, indent=2))
     return folder
+
+
+def _mail_is_ready(release: Release) -> bool:
+    pod = release.cluster.core.read_namespaced_pod(
+        "mail", release.cluster.namespace, _request_timeout=CALL_SECONDS
+    )
+    return any(found.type == "Ready" and found.status == "True" for found in pod.status.conditions or ())
 
 
 @pytest.mark.timeout(300)

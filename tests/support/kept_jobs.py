@@ -58,6 +58,7 @@ class KeptJobs:
     submitted: list[Submitted] = field(default_factory=list)
     serving: list[WorkerInfo] = field(default_factory=list)
     named: list[QueueInfo] = field(default_factory=list)
+    answering: bool = True
 
     def put(self, job_id: str, result: Any = None, **changes: Any) -> Job:
         """Keep a job like JOB with these changes; `result` is any JSON value."""
@@ -132,6 +133,9 @@ class KeptJobs:
 
     async def workers(self) -> list[WorkerInfo]:
         return self.serving
+
+    async def broker(self) -> bool:
+        return self.answering
 
     async def queues(self) -> list[QueueInfo]:
         return self.named

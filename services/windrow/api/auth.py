@@ -64,14 +64,16 @@ class Keyring:
         scheme, _, key = authorization.partition(" ")
         found = _KEY.fullmatch(key.strip())
         if scheme.lower() != "bearer" or found is None:
-            return await self._other(scheme, key.strip())
+            return await self._other(scheme, key.strip(), header)
         hashed = digest(key.strip())
         known = self._known.get(hashed)
         if known is not None and known[0] > time.monotonic():
             return known[1]
         return await self._look_up(found[1], hashed)
 
-    async def _other(self, scheme: str, token: str) -> Caller:
+    async def _other(self, scheme: str, token: str, header: str | None) -> Caller:
+        if header is not None and (self._tokens is None or not looks_like_a_token(token)):
+            raise unauthenticated(f"The {header} header is no API key, `wrk_…`")
         if self._tokens is None:
             raise unauthenticated("The Authorization header is not `Bearer wrk_…`")
         if scheme.lower() != "bearer" or not looks_like_a_token(token):

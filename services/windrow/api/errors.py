@@ -32,9 +32,7 @@ def problem_of(error: Exception, request: Request | None = None) -> Problem:
             return problems.invalid_job(error)
         case LedgerUnavailable():
             # The answer to a commit may be what was lost: this must not promise that nothing happened.
-            return problems.unavailable(
-                "The ledger does not answer: send it again; with an Idempotency-Key it cannot become two jobs"
-            )
+            return problems.unavailable(_away(request))
         case OperationalError() | InterfaceError():
             # Asked again and again, and Postgres would not: a deadlock, a serialization failure.
             return problems.unavailable("The ledger is too busy: nothing was accepted, nothing was changed")
@@ -45,7 +43,7 @@ def problem_of(error: Exception, request: Request | None = None) -> Problem:
         case CoalescerFull():
             return problems.unavailable("Too many requests wait for the ledger: nothing was accepted")
         case RequestValidationError():
-            return _invalid(error)
+            return _invalid(error, request)
         case HTTPException():
             return _framework(error, request)
         case PostgresError() | UnicodeEncodeError() if (reason := refusal(error)) is not None:
@@ -75,7 +73,14 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
 
-def _invalid(error: RequestValidationError) -> Problem:
+def _away(request: Request | None) -> str:
+    """What to do about a ledger that does not answer. Lanes, which are all below /v1, come without a request."""
+    if request is None or request.url.path.startswith("/v1/"):
+        return "The ledger does not answer: send it again; with an Idempotency-Key it cannot become two jobs"
+    return "The ledger does not answer: look whether it was done, then send it again"
+
+
+def _invalid(error: RequestValidationError, request: Request | None) -> Problem:
     flaws = []
     for one in error.errors()[:MAX_FLAWS]:
         place, *path = one["loc"]
@@ -84,8 +89,16 @@ def _invalid(error: RequestValidationError) -> Problem:
             where = f"?{path[0]}" if place == "query" and path else ".".join(map(str, path))
         if one["type"] == "json_invalid":
             return problems.malformed(f"The body is not JSON: {one.get('ctx', {}).get('error', one['msg'])}")
-        flaws.append(Flaw(where, cut(str(one["msg"])), fix_of(one["type"])))
+        fix = fix_of(one["type"])
+        if place == "body" and not path and request is not None and not _says_json(request):
+            fix = "Send the header `Content-Type: application/json`"
+        flaws.append(Flaw(where, cut(str(one["msg"])), fix))
     return problems.invalid(flaws)
+
+
+def _says_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def _framework(error: HTTPException, request: Request | None) -> Problem:

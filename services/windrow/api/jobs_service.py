@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from windrow.api.flaws import flaws_of
 from windrow.api.problems import Problem
 from windrow.api.services import Services
-from windrow.apps import Cancelled, QueueInfo, WorkerInfo
+from windrow.apps import DEFAULT_QUEUE, Cancelled, QueueInfo, WorkerInfo
+from windrow.broker.errors import BrokerUnavailable
 from windrow.broker.message import Message
 from windrow.core.errors import InvalidJob
 from windrow.core.ids import is_valid_id
@@ -131,6 +132,14 @@ class JobsService:
             for w in rows
             if w.ended_at is None and not w.lost
         ]
+
+    async def broker(self) -> bool:
+        """As `windrow.apps.Jobs.broker`."""
+        try:
+            await self._services.depth.depths([DEFAULT_QUEUE])
+        except BrokerUnavailable:
+            return False
+        return True
 
     async def queues(self) -> list[QueueInfo]:
         """As `windrow.apps.Jobs.queues`."""

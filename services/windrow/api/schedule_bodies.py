@@ -72,7 +72,7 @@ class ScheduleView(BaseModel):
 
     id: str
     task: str
-    input: Any = Field(description="`[args, kwargs]`.")
+    input: Any = Field(description="As of POST /v1/jobs; `[args, kwargs]` where it has both.")
     queue: str | None
     priority: int
     kind: str = Field(description="cron, crontab (Celery's), interval or once.")
@@ -98,4 +98,6 @@ class ScheduleList(BaseModel):
 def schedule_view(row: ScheduleRow) -> ScheduleView:
     """`row` as callers see it."""
     shown = {name: value for name, value in row._asdict().items() if name in ScheduleView.model_fields}
-    return ScheduleView(**{**shown, "input": json.loads(row.input)})
+    args, kwargs = json.loads(row.input)
+    given = [args, kwargs] if args and kwargs else args or kwargs
+    return ScheduleView(**{**shown, "input": given})

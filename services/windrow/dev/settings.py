@@ -28,19 +28,19 @@ class UpSettings(BrokerSettings):
     broker: Literal["", "redis", "rabbitmq"] = ""
     #: Where the API listens; the port is the first one tried.
     api_host: str = "127.0.0.1"
-    api_port: int = 8000
+    api_port: int = Field(8000, ge=0, le=65_535)
     #: First port tried for the exporter.
-    exporter_port: int = 9108
+    exporter_port: int = Field(9108, ge=0, le=65_535)
     #: First port tried for Flower.
-    flower_port: int = 5555
+    flower_port: int = Field(5555, ge=0, le=65_535)
     #: First ports tried for the local mail server, and for the page that shows what it caught.
-    up_smtp_port: int = 1025
-    mail_port: int = 8025
+    up_smtp_port: int = Field(1025, ge=0, le=65_535)
+    mail_port: int = Field(8025, ge=0, le=65_535)
     #: First ports tried for the embedded servers.
-    redis_port: int = 6379
-    postgres_port: int = 5432
-    rabbitmq_server_port: int = 5672
-    rabbitmq_web_port: int = 15672
+    redis_port: int = Field(6379, ge=0, le=65_535)
+    postgres_port: int = Field(5432, ge=0, le=65_535)
+    rabbitmq_server_port: int = Field(5672, ge=0, le=65_535)
+    rabbitmq_web_port: int = Field(15672, ge=0, le=65_535)
     #: Apps to serve, separated by commas.
     apps: str = DEFAULT_APPS
     #: Seconds until everything must be ready: a cold machine compiles every module first.

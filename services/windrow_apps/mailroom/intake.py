@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
+from windrow_apps.mailroom.errors import NoRecords
 from windrow_apps.mailroom.models import ProcessRequest
+from windrow_apps.mailroom.reading import check_beginning
 
 PIECE_BYTES = 1024 * 1024
 FIELDS = {"file", "description", "format"}
@@ -38,7 +40,7 @@ async def intake(request: Request) -> AsyncIterator[Intake]:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         async with request.form(max_files=1, max_fields=8, max_part_size=64 * 1024) as form:
-            yield _of_form(form)
+            yield await run_in_threadpool(_of_form, form)
     elif kind == "application/json" or kind.endswith("+json"):
         body = await request.body()
         # Megabytes of JSON take a while, and others want the loop.
@@ -71,6 +73,7 @@ def _of_json(body: bytes) -> Intake:
     text = (data.content or "").encode()
     if not text.strip():
         raise invalid(("body", "data", "content"), "there are no records: it is blank")
+    _check(text, data.format, ("body", "data", "content"))
     return Intake(wish.description, {"kind": "upload", "format": data.format}, _cut(text))
 
 
@@ -89,11 +92,18 @@ def _of_form(form: FormData) -> Intake:
     if form_at not in (None, *FORMATS):
         raise invalid(("body", "format"), f"one of {', '.join(FORMATS)}")
     ending = (file.filename or "").rpartition(".")[2].lower()
-    return Intake(
-        description,
-        {"kind": "upload", "format": form_at or _ENDINGS.get(ending)},
-        _file(file.file),
-    )
+    known = form_at or _ENDINGS.get(ending)
+    file.file.seek(0)
+    _check(file.file.read(PIECE_BYTES + 1), known, ("body", "file"))
+    return Intake(description, {"kind": "upload", "format": known}, _file(file.file))
+
+
+def _check(content: bytes, form_at: str | None, where: tuple[str, ...]) -> None:
+    # Its beginning is enough: a file of many megabytes has records, or its job says why not.
+    try:
+        check_beginning(content[:PIECE_BYTES], form_at, whole=len(content) <= PIECE_BYTES)
+    except NoRecords as error:
+        raise invalid(where, str(error)) from None
 
 
 def _text(form: Mapping[str, Any], name: str) -> str:

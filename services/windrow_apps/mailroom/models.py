@@ -23,6 +23,8 @@ from windrow_apps.shared.smtp import BadAddress, clean_address
 MAX_DELAY_SECONDS = 30 * 86_400
 MAX_RECORDS = 100_000
 MAX_REPORT_DAYS = 366
+#: The days that a report may be about: every clock and calendar on the way can hold them and their neighbours.
+EARLIEST_DAY, LATEST_DAY = date(1970, 1, 1), date(2999, 12, 31)
 SECTIONS = ("jobs", "tasks", "failures", "mails", "todos")
 
 ReportType = Literal["daily", "monthly", "custom"]
@@ -53,6 +55,12 @@ def _soon(moment: datetime) -> datetime:
     if moment > datetime.now(UTC) + timedelta(seconds=MAX_DELAY_SECONDS):
         raise _flaw("eta", "at most 30 days ahead")
     return moment
+
+
+def _sensible(day: date) -> date:
+    if not EARLIEST_DAY <= day <= LATEST_DAY:
+        raise _flaw("day", f"a day lies between {EARLIEST_DAY} and {LATEST_DAY}")
+    return day
 
 
 def _one_line(text: str) -> str:
@@ -88,7 +96,7 @@ def _records(value: object) -> object:
 
 Email = Annotated[str, Field(max_length=254), AfterValidator(_address)]
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_only_text), AfterValidator(_soon)]
-Day = Annotated[date, Field(strict=False), BeforeValidator(_only_text)]
+Day = Annotated[date, Field(strict=False), BeforeValidator(_only_text), AfterValidator(_sensible)]
 Subject = Annotated[
     str, Field(min_length=1, max_length=200), AfterValidator(_filled), AfterValidator(_one_line)
 ]
@@ -173,7 +181,7 @@ class ReportParams(Strict):
     #: Of a daily report; without it yesterday.
     day: Day | None = None
     #: Of a monthly report, `2026-01`; without it the last full one.
-    month: Annotated[str | None, Field(pattern=r"^(19|20)\d\d-(0[1-9]|1[0-2])$")] = None
+    month: Annotated[str | None, Field(pattern=r"^(19[7-9]\d|2\d{3})-(0[1-9]|1[0-2])$")] = None
     #: All, where none is named.
     sections: Annotated[list[Section] | None, Field(min_length=1, max_length=len(SECTIONS))] = None
     #: Where the report is mailed to.

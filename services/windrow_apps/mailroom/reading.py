@@ -41,6 +41,16 @@ def guess_format(head: bytes) -> str:
     return "jsonl" if head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{" else "csv"
 
 
+def check_beginning(head: bytes, form: str | None, *, whole: bool) -> None:
+    """Look at the beginning of a file, or at all of it, for what its job could only fail of. Raises NoRecords."""
+    if not whole and b"\n" not in head:
+        return  # half a header says nothing
+    bad = Bad()
+    record = next(read_records(io.BytesIO(head), form, bad), None)
+    if whole and record is None and not bad.count:
+        raise NoRecords("there are no records: nothing follows the header")
+
+
 def read_records(file: BinaryIO, form: str | None, bad: Bad) -> Iterator[Record]:
     """The records of `file`, from its beginning. What cannot be read is counted in `bad`.
 

@@ -60,6 +60,8 @@ class Health(BaseModel):
     worker_details: list[WorkerDetails]
     database: Literal["healthy", "unhealthy"]
     redis: Literal["healthy", "unhealthy"]
+    #: What the queues are on: that Redis, or RabbitMQ.
+    broker: Literal["healthy", "unhealthy"]
 
 
 def health_settings() -> HealthSettings:
@@ -96,13 +98,15 @@ def router(jobs: Jobs) -> APIRouter:
 
 
 async def health_of(jobs: Jobs, ping: Awaitable[bool], seconds: float) -> Health:
-    """Ask PostgreSQL, by way of the workers that it knows, and Redis; neither may take longer than `seconds`."""
-    workers, pong = await asyncio.gather(_within(seconds, jobs.workers()), _within(seconds, ping))
+    """Ask PostgreSQL, by way of the workers that it knows, Redis and the broker; none may take over `seconds`."""
+    workers, pong, queues = await asyncio.gather(
+        _within(seconds, jobs.workers()), _within(seconds, ping), _within(seconds, jobs.broker())
+    )
     details = [_details(worker) for worker in workers or ()]
     verdict: Literal["healthy", "degraded", "unhealthy"] = "healthy"
     if workers is None:
         verdict = "unhealthy"
-    elif not (details and pong):
+    elif not (details and pong and queues):
         verdict = "degraded"
     return Health(
         status=verdict,
@@ -110,6 +114,7 @@ async def health_of(jobs: Jobs, ping: Awaitable[bool], seconds: float) -> Health
         worker_details=details,
         database="unhealthy" if workers is None else "healthy",
         redis="healthy" if pong else "unhealthy",
+        broker="healthy" if queues else "unhealthy",
     )
 
 

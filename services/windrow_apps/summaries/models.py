@@ -53,7 +53,10 @@ class Added(BaseModel):
 
 
 class ArticleView(Added):
-    """An article with its latest good summary, or where the latest one is."""
+    """An article with its latest good summary, or where the latest one is.
+
+    `language` is the caller's, else what the summary found; null until then.
+    """
 
     text: str
     job_id: str | None

@@ -15,7 +15,7 @@ def router(jobs: Jobs) -> APIRouter:
     """The routes under `/api`, over the platform's jobs. Reads the settings once, now."""
     current = settings()
     database = Database(database_settings(), "summaries")
-    routes = APIRouter(prefix="/api", lifespan=lambda _: database.opened())
+    routes = APIRouter(lifespan=lambda _: database.opened())
     routes.include_router(article_routes(jobs, database, current, outbound_settings()))
     routes.include_router(summary_routes(Service(jobs, database, current)))
     return routes

@@ -20,7 +20,7 @@ def article_routes(
     jobs: Jobs, database: Database, settings: SummariesSettings, outbound: OutboundSettings
 ) -> APIRouter:
     """The routes under `/articles`."""
-    routes = APIRouter(prefix="/articles", tags=["articles"])
+    routes = APIRouter(prefix="/api/articles", tags=["articles"])
 
     @routes.post("", status_code=status.HTTP_201_CREATED, response_model=Added)
     async def add(article: NewArticle, response: Response) -> Any:

@@ -22,7 +22,7 @@ Ids = Annotated[list[ArticleId], Body(min_length=1, max_length=MAX_BATCH, exampl
 
 def summary_routes(service: Service) -> APIRouter:
     """The routes under `/summarization`."""
-    routes = APIRouter(prefix="/summarization", tags=["summarization"])
+    routes = APIRouter(prefix="/api/summarization", tags=["summarization"])
 
     @routes.post(
         "/enqueue",

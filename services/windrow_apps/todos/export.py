@@ -16,6 +16,8 @@ from windrow_apps.todos.rows import TodoRow
 from windrow_apps.todos.settings import TodoSettings
 
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
+#: What a spreadsheet takes for the beginning of a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Called with (rows written, rows in all), at the start and after each batch.
 Report = Callable[[int, int], None]
 
@@ -83,9 +85,17 @@ def _csv(batches: Iterable[list[TodoRow]]) -> Iterator[str]:
 
 
 def _cells(row: TodoRow) -> dict[str, object]:
-    """As in JSON: true and false, not Python's words for them."""
-    shown = todo(row).model_dump(mode="json")
-    return {name: json.dumps(value) if isinstance(value, bool) else value for name, value in shown.items()}
+    return {name: _cell(value) for name, value in todo(row).model_dump(mode="json").items()}
+
+
+def _cell(value: object) -> object:
+    """As in JSON: true and false, not Python's words for them; what looks like a formula with an apostrophe before."""
+    if isinstance(value, bool):
+        return json.dumps(value)
+    # Who opens the file in a spreadsheet would run what somebody wrote into a title.
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
+    return value
 
 
 def _parts(texts: Iterable[str], size: int) -> Iterator[bytes]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +28,18 @@ MAX_BULK_IDS = 10_000
 MAX_LIMIT = 100
 MAX_PAGE = 1_000_000
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+#: Letters and marks that show nothing, though Unicode does not call them format characters: fillers, the blank of
+#: Braille, the joiner and variation selectors.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(n) for n in range(0xFE00, 0xFE10)
+}
+
+
+def _visible(text: str) -> str:
+    # Separators, control and format characters, e.g. the space of no width.
+    if all(character in _BLANK or unicodedata.category(character)[0] in "ZC" for character in text):
+        raise ValueError("a title has at least one visible character")
+    return text
 
 
 def _storable(text: str) -> str:
@@ -48,17 +62,23 @@ def _sensible(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    # localtime is whatever the machine is set to, and another one elsewhere.
+    return frozenset(available_timezones() - {"localtime"})
+
+
 def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (LookupError, ValueError, OSError):
-        raise ValueError("no such time zone: write an IANA name, e.g. Europe/Berlin") from None
+    if name not in _zones():
+        raise ValueError("no such time zone: write an IANA name, e.g. Europe/Berlin")
+    return name
 
 
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE_CHARACTERS),
     AfterValidator(_storable),
+    AfterValidator(_visible),
 ]
 Description = Annotated[
     str, StringConstraints(max_length=MAX_DESCRIPTION_CHARACTERS), AfterValidator(_storable)

@@ -130,7 +130,7 @@ def _add_writers(routes: APIRouter, owner: Any, jobs: Jobs, database: Database, 
         ids = sorted(set(body.task_ids))
         fields = body.update_data.model_dump(mode="json", exclude_unset=True)
         job = await jobs.submit(BULK_TASK, kwargs={"owner": caller, "task_ids": ids, "update_data": fields})
-        return replies.Queued(task_id=job.id, message=f"{len(ids):,} to-dos will be updated")
+        return replies.Queued(task_id=job.id, message=_will_be_updated(len(ids)))
 
 
 @contextmanager
@@ -168,6 +168,10 @@ def _statistics(owner: str) -> Op[BaseModel]:
     total, completed = counted["total"], counted["completed"]
     rate = round(completed / total, 4) if total else 0.0
     return replies.Statistics(**counted, open=total - completed, completion_rate=rate)
+
+
+def _will_be_updated(count: int) -> str:
+    return f"{count:,} to-do{'' if count == 1 else 's'} will be updated"
 
 
 def _named(unknown: list[int]) -> str:

@@ -167,6 +167,7 @@ def test_a_schedule_is_made_seen_changed_paused_triggered_and_deleted(api: Runni
     assert api.client.post("/v1/schedules", json=body).status_code == 409
     path = "/v1/schedules/nightly"
     shown = api.client.get(path).json()
+    assert shown["input"] == body["input"]
     assert (shown["kind"], shown["spec"], shown["timezone"]) == ("cron", "0 3 * * *", "Europe/Berlin")
     assert [s["id"] for s in api.client.get("/v1/schedules").json()["schedules"]] == ["nightly"]
     changed = api.client.put(path, json={"task": "math.any", "every": 30, "queue": "slow"}).json()

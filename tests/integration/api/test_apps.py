@@ -99,7 +99,16 @@ def test_a_route_knows_its_caller_where_one_is_asked_for(start_api: Any) -> None
         refused = nobody.get("/own/caller", headers={"Authorization": f"Bearer {keyed.key}"})
         assert refused.status_code == 401
         assert "X-API-Key" in refused.json()["detail"]
+        wrong = nobody.get("/own/caller", headers={"X-API-Key": "wrong"})
+        assert "X-API-Key" in wrong.json()["detail"]
         own = nobody.get("/own/caller", headers={"X-API-Key": keyed.key})
         assert own.json() == keyed.key.split("_")[1]
     open_api: RunningApi = start_api(apps=(RICH,), open_apps=("rich",))
     assert open_api.client.get("/rich/caller").json() is None
+
+
+def test_a_body_that_is_not_sent_as_json_is_told_so(rich: RunningApi) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    refused = rich.client.post("/rich/big", content=b'["a"]', headers=headers)
+    assert refused.status_code == 422
+    assert "Content-Type: application/json" in refused.json()["errors"][0]["fix"]

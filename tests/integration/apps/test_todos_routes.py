@@ -311,6 +311,7 @@ def test_the_health_document_names_every_part(client: httpx.Client) -> None:
         "worker_details": [],
         "database": "healthy",
         "redis": "healthy",
+        "broker": "healthy",
     }
 
 

@@ -103,6 +103,20 @@ def test_an_article_is_kept_and_read(client: httpx.Client) -> None:
     assert (read["job_id"], read["status"], read["summary"]) == (None, None, None)
 
 
+@pytest.mark.parametrize(("named", "shown"), [(None, "fr"), ("en", "en")])
+def test_an_article_shows_the_language_that_its_summary_found(
+    client: httpx.Client, tables: Tables, named: str | None, shown: str
+) -> None:
+    article = tables.article(language=named)
+    assert client.get(f"/api/articles/{article}").json()["language"] == named
+    tables.rows(
+        "INSERT INTO summaries.summaries (job_id, article_id, status, summary, language)"
+        " VALUES ('s-1', %s, 'OK', 'Une phrase.', 'fr')",
+        article,
+    )
+    assert client.get(f"/api/articles/{article}").json()["language"] == shown
+
+
 @pytest.mark.parametrize(
     "body",
     [

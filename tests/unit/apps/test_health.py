@@ -78,3 +78,10 @@ def test_a_worker_is_shown_with_what_it_does() -> None:
             "draining": False,
         }
     ]
+
+
+def test_a_broker_that_is_away_is_told_although_redis_answers() -> None:
+    jobs = Workers([WORKER])
+    jobs.answering = False
+    found = asyncio.run(health_of(jobs, answer(True), 5))
+    assert (found.status, found.redis, found.broker) == ("degraded", "healthy", "unhealthy")

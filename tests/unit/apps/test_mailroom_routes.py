@@ -161,6 +161,8 @@ def test_mail_goes_only_where_the_setting_says(monkeypatch: pytest.MonkeyPatch) 
     [
         ({"report_type": "daily"}, {}),
         ({"report_type": "daily", "params": {"day": "2026-01-31"}}, {"day": "2026-01-31"}),
+        ({"report_type": "daily", "params": {"day": "1970-01-01"}}, {"day": "1970-01-01"}),
+        ({"report_type": "daily", "params": {"day": "2999-12-31"}}, {"day": "2999-12-31"}),
         ({"report_type": "monthly", "params": {"month": "2026-02"}}, {"month": "2026-02"}),
         (
             {
@@ -196,6 +198,19 @@ def test_a_report_is_queued_behind_mail(world: World, body: dict[str, Any], para
         ({"report_type": "custom", "params": {"from": "yesterday", "to": "2026-01-01"}}, "date"),
         ({"report_type": "daily", "params": {"from": "2026-02-01"}}, "takes no from"),
         ({"report_type": "daily", "params": {"first": "2026-02-01"}}, "not permitted"),
+        ({"report_type": "daily", "params": {"day": "9999-12-31"}}, "between 1970-01-01 and 2999-12-31"),
+        ({"report_type": "daily", "params": {"day": "3000-01-01"}}, "between 1970-01-01"),
+        ({"report_type": "daily", "params": {"day": "1969-12-31"}}, "between 1970-01-01"),
+        ({"report_type": "daily", "params": {"day": "0001-01-01"}}, "between 1970-01-01"),
+        (
+            {"report_type": "custom", "params": {"from": "0001-01-01", "to": "2026-01-01"}},
+            "between 1970-01-01",
+        ),
+        (
+            {"report_type": "custom", "params": {"from": "2026-01-01", "to": "9999-12-31"}},
+            "between 1970-01-01",
+        ),
+        ({"report_type": "monthly", "params": {"month": "1969-12"}}, "pattern"),
         ({"report_type": "monthly", "params": {"month": "2026-13"}}, "pattern"),
         ({"report_type": "daily", "params": {"sections": ["salaries"]}}, "'jobs', 'tasks'"),
         ({"report_type": "daily", "params": {"sections": []}}, "at least 1"),
@@ -268,6 +283,13 @@ def test_a_file_is_kept_as_it_came(world: World, name: str, fields: dict[str, st
         ({"records": [1]}, "each an object"),
         ({"content": ""}, "at least 1"),
         ({"content": " \n "}, "blank"),
+        ({"content": "a,b\n"}, "nothing follows the header"),
+        ({"content": "a,b"}, "nothing follows the header"),
+        ({"content": "a,b\n\n"}, "nothing follows the header"),
+        ({"content": "a, a\n1,2\n"}, "names a column twice"),
+        ({"content": "a,a\n" + "1,2\n" * 300_000}, "names a column twice"),
+        ({"content": ",\n1,2\n"}, "must name its columns"),
+        ({"content": '[{"a": 1}]'}, "JSON array"),
         ({"content": "a", "format": "xml"}, "'csv' or 'jsonl'"),
         ({"records": 5, "format": "csv"}, "format belongs to"),
         ({"url": "ftp://example.com/a"}, "http:// or https://"),
@@ -308,6 +330,8 @@ def test_a_url_is_queued_and_asked_only_later(world: World) -> None:
     ("more", "status"),
     [
         ({"files": {"file": ("a.csv", b"")}}, 422),
+        ({"files": {"file": ("a.csv", b"a,b\n")}}, 422),
+        ({"files": {"file": ("a.csv", b"a,a\n1,2\n")}}, 422),
         ({"files": {"data": ("a.csv", b"a\n1\n")}}, 422),
         ({"files": {"file": ("a.csv", b"a\n1\n")}, "data": {"format": "xml"}}, 422),
         ({"files": {"file": ("a.csv", b"a\n1\n")}, "data": {"description": "x" * 1001}}, 422),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,9 +14,12 @@ from pydantic import ValidationError
 from tests.support.kept_jobs import KeptJobs
 from windrow.apps import State
 from windrow_apps.todos.breaker import Breaker
+from windrow_apps.todos.export import _csv, _json
 from windrow_apps.todos.export_store import Export
-from windrow_apps.todos.models import BulkUpdate, TodoChange
+from windrow_apps.todos.models import BulkUpdate, NewTodo, TodoChange
 from windrow_apps.todos.replies import export_status
+from windrow_apps.todos.routes import _will_be_updated
+from windrow_apps.todos.rows import blank
 from windrow_apps.todos.schedules import schedules
 from windrow_apps.todos.settings import settings
 
@@ -54,11 +60,46 @@ def test_an_export_on_its_way_says_how_far_it_is() -> None:
     assert (failed.status, failed.error, failed.download_url) == ("FAILURE", "ValueError: no", None)
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_csv_is_a_formula(start: str) -> None:
+    text = start + "HYPERLINK(1)"
+    row = replace(blank("me", datetime(2026, 1, 1, tzinfo=UTC)), title=text, description=text)
+    (shown,) = csv.DictReader(io.StringIO("".join(_csv([[row]])), newline=""))
+    assert (shown["title"], shown["description"], shown["id"]) == (f"'{text}", f"'{text}", "0")
+    assert (shown["completed"], shown["timezone"]) == ("false", "UTC")
+    (whole,) = json.loads("".join(_json([[row]])))
+    assert (whole["title"], whole["description"]) == (text, text)
+
+
 def test_the_schedules_are_hourly_and_at_two() -> None:
     found = {entry["task"]: entry["schedule"] for entry in schedules().values()}
     assert found["todos.check_overdue_tasks"].minute == {0}
     assert len(found["todos.check_overdue_tasks"].hour) == 24
     assert (found["todos.daily_cleanup"].hour, found["todos.daily_cleanup"].minute) == ({2}, {0})
+
+
+@pytest.mark.parametrize(
+    "title", ["\u200b", " \u200b\u2060\ufeff ", "\u3164", "\u2800\ufe0f", "\u202e\u00ad"]
+)
+def test_a_title_that_nobody_sees_is_refused(title: str) -> None:
+    for body in (NewTodo, TodoChange):
+        with pytest.raises(ValidationError, match="visible"):
+            body.model_validate({"title": title})
+
+
+@pytest.mark.parametrize("title", ["a\u200bb", "x", "0", "\u4e70\u725b\u5976", "\U0001f95b\ufe0f"])
+def test_a_title_with_anything_to_see_is_taken(title: str) -> None:
+    assert NewTodo.model_validate({"title": title}).title == title
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["localtime", "posixrules", "posix/UTC", "Europe/Nowhere", "../UTC", "/etc/localtime", "europe/berlin"],
+)
+def test_only_names_of_iana_are_zones(zone: str) -> None:
+    with pytest.raises(ValidationError, match="IANA"):
+        NewTodo.model_validate({"title": "T", "timezone": zone})
+    assert NewTodo.model_validate({"title": "T", "timezone": "Europe/Berlin"}).timezone == "Europe/Berlin"
 
 
 def test_a_change_says_only_what_was_given() -> None:
@@ -72,6 +113,14 @@ def test_ten_thousand_ids_are_taken_and_one_more_is_not() -> None:
     assert len(BulkUpdate.model_validate({"task_ids": ids, "update_data": change}).task_ids) == 10_000
     with pytest.raises(ValidationError, match="10001"):
         BulkUpdate.model_validate({"task_ids": [*ids, 10_001], "update_data": change})
+
+
+def test_one_to_do_is_no_plural() -> None:
+    assert [_will_be_updated(count) for count in (1, 2, 10_000)] == [
+        "1 to-do will be updated",
+        "2 to-dos will be updated",
+        "10,000 to-dos will be updated",
+    ]
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ RETURNING id, title, language, url, length(text) AS characters, created_at
 """
 
 _GET = """
-SELECT a.id, a.title, a.text, a.language, a.url, length(a.text) AS characters, a.created_at,
-       s.job_id, s.status, s.summary
+SELECT a.id, a.title, a.text, coalesce(a.language, s.language) AS language, a.url,
+       length(a.text) AS characters, a.created_at, s.job_id, s.status, s.summary
 FROM summaries.articles a
 LEFT JOIN LATERAL (
-    SELECT job_id, status, summary FROM summaries.summaries
+    SELECT job_id, status, summary, language FROM summaries.summaries
     WHERE article_id = a.id ORDER BY status = 'OK' DESC, created_at DESC LIMIT 1
 ) s ON true
 WHERE a.id = %(id)s
@@ -40,7 +40,10 @@ async def add(connection: AsyncConnection[Any], article: dict[str, Any]) -> dict
 
 
 async def get(connection: AsyncConnection[Any], article_id: int) -> dict[str, Any] | None:
-    """An article with its best summary: the latest that is OK, else the latest."""
+    """An article with its best summary: the latest that is OK, else the latest.
+
+    Its language is the caller's, else the one that the summary was written in.
+    """
     return await (await connection.execute(_GET, {"id": article_id})).fetchone()
 
 

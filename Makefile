@@ -21,7 +21,7 @@ IMAGE_ARGS = $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSIO
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 .PHONY: help setup up down check format test $(SUITES) faults-full faults-mutants soak e2e e2e-full e2e-images e2e-lab chart \
-	dashboards crash bench image compose sbom clean
+	dashboards settings crash bench image compose sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ chart: $(READY) ## Write the chart's values.schema.json and README.md anew from 
 
 dashboards: $(READY) ## Compile infra/dashboards into the chart
 	@$(BIN)/python -m tools.dashboards -m infra.dashboards
+
+settings: $(READY) ## Write docs/settings.md anew from the settings classes and their comments
+	@$(BIN)/python -m tools.settings_page
 
 crash: $(READY) ## The crash tests at length: 3 kills a point, 200 at seeded instants; writes build/crash.json
 	@WINDROW_CRASH=full $(BIN)/pytest tests/faults $(ARGS)

@@ -29,6 +29,7 @@ class KeysSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
 
+    #: The ledger's PostgreSQL, libpq's `postgresql://…`.
     database_url: SecretStr
 
 

@@ -24,7 +24,7 @@ class ApiSettings(BrokerSettings, TelemetrySettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
 
-    #: libpq's `postgresql://…`; a secret, because it may hold a password.
+    #: The ledger's PostgreSQL, libpq's `postgresql://…`; and Redis, `redis://…`, `rediss://…`.
     database_url: SecretStr
     redis_url: SecretStr
     #: Where uvicorn listens; a Unix socket wins over host and port.

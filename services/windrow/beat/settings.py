@@ -18,6 +18,7 @@ class BeatSettings(BrokerSettings, ProcessSettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
+    #: The ledger's PostgreSQL, libpq's `postgresql://…`; and Redis, `redis://…`, `rediss://…`.
     database_url: DatabaseUrl
     redis_url: RedisUrl
     #: Celery app whose beat_schedule counts, `pkg.mod:app`; empty: the schedules of the apps below do.
@@ -45,7 +46,7 @@ class BeatSettings(BrokerSettings, ProcessSettings):
     tick_seconds: float = Field(1.0, gt=0)
     #: Moments that are made up for after a time without beat; the latest count.
     catch_up: int = Field(1, ge=1, le=1000)
-    #: Moments older than this many seconds are not made up for; None: however old.
+    #: Moments older than this many seconds are not made up for; unset: however old.
     catch_up_seconds: float | None = Field(None, gt=0)
     #: Seconds until a schedule that failed is tried again.
     schedule_retry_seconds: float = Field(60.0, gt=0)
@@ -54,9 +55,11 @@ class BeatSettings(BrokerSettings, ProcessSettings):
 
     #: Longest sleep of promote. A nearer run_at wakes it, so this bounds only how late a lost wake-up is noticed.
     promote_seconds: float = Field(1.0, gt=0)
+    #: Jobs that it moves at a time.
     promote_batch: int = Field(500, ge=1)
     #: Seconds between two looks of relay at the windows, unless low water wakes it.
     relay_seconds: float = Field(1.0, gt=0)
+    #: Jobs that it sends at a time.
     relay_batch: int = Field(500, ge=1)
     #: A job sent so many seconds ago and still queued is compared with the broker.
     settle_after_seconds: float = Field(30.0, gt=0)
@@ -68,6 +71,7 @@ class BeatSettings(BrokerSettings, ProcessSettings):
     rescue_seconds: float = Field(1.0, gt=0)
     #: A longer time without an answer from Postgres was an outage: leases could not be renewed in it.
     rescue_gap_seconds: float = Field(5.0, gt=0)
+    #: Seconds between two looks for jobs that nobody took in time, and how many are ended at a time.
     expire_seconds: float = Field(1.0, gt=0)
     expire_batch: int = Field(500, ge=1)
     #: Seconds between two steps of the statistics: how old a scraped number may be.

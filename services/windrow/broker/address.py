@@ -21,9 +21,11 @@ class BrokerSettings(BaseSettings):
     broker_url: SecretStr = SecretStr("")
     #: RabbitMQ's host; empty: the queues are on Redis.
     rabbitmq_host: str = Field("", validation_alias="RABBITMQ_HOST")
+    #: Who logs in, and to which virtual host. With a host both user and password are required.
     rabbitmq_user: str = Field("", validation_alias="RABBITMQ_DEFAULT_USER")
     rabbitmq_password: SecretStr = Field(SecretStr(""), validation_alias="RABBITMQ_DEFAULT_PASS")
     rabbitmq_vhost: str = Field("/", validation_alias="RABBITMQ_DEFAULT_VHOST")
+    #: Its port for AMQP.
     port_amqp: int = Field(5672, ge=1, le=65_535, validation_alias="PORT_AMQP")
     #: Of the management plugin: people's pages, and what KEDA asks.
     port_web: int = Field(15672, ge=1, le=65_535, validation_alias="PORT_WEB")

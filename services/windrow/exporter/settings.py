@@ -15,6 +15,7 @@ class ExporterSettings(BrokerSettings, TelemetrySettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
+    #: The ledger's PostgreSQL, libpq's `postgresql://…`; and Redis, `redis://…`, `rediss://…`.
     database_url: DatabaseUrl
     redis_url: RedisUrl
     #: Where it listens; in a pod 0.0.0.0.

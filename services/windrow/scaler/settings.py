@@ -15,7 +15,9 @@ class Pool(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    #: Name of its Deployment.
     deployment: str = Field(min_length=1)
+    #: Queues that it serves.
     queues: tuple[str, ...] = Field(min_length=1)
     #: Jobs that one pod runs at a time; the target of KEDA's formula.
     concurrency: int = Field(ge=1)
@@ -30,6 +32,7 @@ class ScalerSettings(BrokerSettings, TelemetrySettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", frozen=True, extra="ignore")
 
+    #: The ledger's PostgreSQL, libpq's `postgresql://…`; and Redis, `redis://…`, `rediss://…`.
     database_url: DatabaseUrl
     redis_url: RedisUrl
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.
@@ -37,6 +40,7 @@ class ScalerSettings(BrokerSettings, TelemetrySettings):
 
     #: JSON: pool -> {"deployment", "queues", "concurrency", "max", "scaled_object"}.
     scaler_pools: dict[str, Pool] = Field(min_length=1)
+    #: Namespace of the release.
     scaler_namespace: str = Field(min_length=1)
     #: Labels of all pods of these pools.
     scaler_selector: str = "app.kubernetes.io/component=worker"
@@ -73,6 +77,7 @@ class ScalerSettings(BrokerSettings, TelemetrySettings):
     scaler_cluster_seconds: float = Field(3.0, gt=0)
     #: Seconds of one statement; the ledger is asked twice a second, so a slow answer is a stale one.
     scaler_statement_seconds: float = Field(2.0, gt=0)
+    #: Seconds of one question to the broker.
     scaler_broker_seconds: float = Field(2.0, gt=0)
     #: Longest pause between two attempts of what fails.
     scaler_failure_seconds: float = Field(5.0, gt=0)

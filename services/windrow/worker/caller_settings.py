@@ -16,6 +16,7 @@ class CallerSettings(BrokerSettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
+    #: The ledger's PostgreSQL, libpq's `postgresql://…`; and Redis, `redis://…`, `rediss://…`.
     database_url: DatabaseUrl
     redis_url: RedisUrl
     #: Server-side prepared statements; off behind PgBouncer in transaction mode.

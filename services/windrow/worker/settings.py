@@ -20,6 +20,7 @@ class WorkerSettings(BrokerSettings, ProcessSettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_", extra="ignore")
 
+    #: The ledger's PostgreSQL, libpq's `postgresql://…`; and Redis, `redis://…`, `rediss://…`.
     database_url: DatabaseUrl
     redis_url: RedisUrl
     #: Celery app to adopt, `pkg.mod:app`; empty: the apps below.
@@ -28,10 +29,13 @@ class WorkerSettings(BrokerSettings, ProcessSettings):
     apps: str = DEFAULT_APPS
     #: Queues of the apps' tasks where they are not the apps' own, `app=queue,app=queue`.
     app_queues: str = ""
+    #: Its pool's name, which the ledger, metrics and the scaler know it by.
     pool: str = "default"
+    #: Queues that it serves, comma separated.
     queues: str = "default"
     #: Those of them that also take full Celery messages from producers without a ledger, comma separated.
     foreign_queues: str = ""
+    #: Jobs that it runs at the same time; default: the machine's CPUs.
     concurrency: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1000)
     #: What `helm upgrade` changes; the newest release's declarations count.
     release: str = "dev"
@@ -53,6 +57,7 @@ class WorkerSettings(BrokerSettings, ProcessSettings):
     window: int = Field(2000, ge=1)
     #: File whose mtime the main loop refreshes; probes read it. Empty: none.
     heartbeat_file: str = ""
+    #: Seconds between two touches of it.
     heartbeat_seconds: float = Field(5.0, gt=0)
 
     @property

@@ -37,6 +37,7 @@ class ParseSettings(BaseSettings):
     max_pages: int = Field(default=10_000, ge=1, le=1_000_000)
     #: When a range is parsed again and again, as the five fields of a crontab in WINDROW_TIMEZONE; empty: never.
     schedule: str = ""
+    #: First and last page of that range.
     schedule_start_id: int = Field(default=1, ge=1)
     schedule_end_id: int = Field(default=100, ge=1)
 

@@ -54,12 +54,13 @@ class SmtpSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WINDROW_SMTP_", frozen=True, extra="ignore")
 
-    #: Empty: mails fail and say so.
+    #: The mail server's host and port; no host: mails fail and say so.
     host: str = ""
     port: int = Field(default=587, ge=1, le=65535)
     #: With a user the client logs in, which it does over TLS only.
     user: str = ""
     password: SecretStr = SecretStr("")
+    #: TLS after STARTTLS, from the first byte, or not at all.
     security: Security = Security.STARTTLS
     #: Address in `From` and in the envelope.
     sender: str = Field(default="windrow@example.com", validation_alias="WINDROW_SMTP_FROM")

@@ -19,9 +19,11 @@ class Provider(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    #: What logs and answers call it; `local` is the summarizer of this package.
     name: Name
     #: Up to `/chat/completions`, e.g. `https://api.mistral.ai/v1`.
     base_url: str = Field(default="", pattern=r"^(https?://[^\s@]+)?$")
+    #: The model's name at that place.
     model: str = Field(default="", max_length=200)
     #: Environment variable with the key, or file with it (a mounted Secret); neither: no key is sent.
     key_env: str = ""

@@ -12,8 +12,8 @@ RETURNING id, title, language, url, length(text) AS characters, created_at
 """
 
 _GET = """
-SELECT a.id, a.title, a.text, coalesce(a.language, s.language) AS language, a.url, length(a.text) AS characters, a.created_at,
-       s.job_id, s.status, s.summary
+SELECT a.id, a.title, a.text, coalesce(a.language, s.language) AS language, a.url,
+       length(a.text) AS characters, a.created_at, s.job_id, s.status, s.summary
 FROM summaries.articles a
 LEFT JOIN LATERAL (
     SELECT job_id, status, summary, language FROM summaries.summaries

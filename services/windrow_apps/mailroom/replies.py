@@ -20,6 +20,8 @@ TASKS = (
     "mailroom.mail_report",
     "mailroom.cleanup",
 )
+#: Of the app todos, shown to whoever ordered them; their results are counts and an address that asks again.
+TODOS_TASKS = ("todos.bulk_update_tasks", "todos.export_user_tasks")
 ENDPOINTS = {
     "POST /tasks/email": "Send a mail",
     "POST /tasks/process": "Statistics of records",
@@ -36,7 +38,7 @@ LEDGER = "ledger"
 
 
 def describe(job: Job) -> TaskState:
-    """The answer for a job of this app."""
+    """The answer for a job."""
     state = job.celery_state
     return TaskState(
         task_id=job.id,

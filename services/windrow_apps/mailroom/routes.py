@@ -24,11 +24,12 @@ from windrow_apps.mailroom.models import (
     TaskState,
     Welcome,
 )
-from windrow_apps.mailroom.replies import ENDPOINTS, TASKS, cancellation, describe, held
+from windrow_apps.mailroom.replies import ENDPOINTS, TASKS, TODOS_TASKS, cancellation, describe, held
 from windrow_apps.mailroom.settings import MailroomSettings, settings
 from windrow_apps.mailroom.shelf import Shelf
 from windrow_apps.mailroom.store import MailroomStore
 from windrow_apps.shared.outbound import OutboundRefused, OutboundSettings, check_url, outbound_settings
+from windrow_apps.shared.owner_tags import caller_tag
 
 #: Threads, and with each a connection to PostgreSQL, that the routes of one API process use at once.
 THREADS = 2
@@ -189,9 +190,9 @@ def router(jobs: Jobs) -> APIRouter:
         return await held(jobs)
 
     @routes.get("/tasks/{task_id:uuid}")
-    async def state(task_id: UUID) -> TaskState:
-        """Where a job of the mailroom is, in Celery's words."""
-        return describe(await _found(jobs, task_id))
+    async def state(task_id: UUID, request: Request) -> TaskState:
+        """Where a job of the mailroom is, in Celery's words; also the caller's own bulk update or export of to-dos."""
+        return describe(await _found(jobs, task_id, caller_tag(request)))
 
     @routes.delete("/tasks/{task_id:uuid}", responses={400: {"description": "It runs or has ended."}})
     async def cancel(task_id: UUID) -> Cancellation:
@@ -221,9 +222,10 @@ def router(jobs: Jobs) -> APIRouter:
     return routes
 
 
-async def _found(jobs: Jobs, task_id: UUID) -> Job:
+async def _found(jobs: Jobs, task_id: UUID, owner: str | None = None) -> Job:
+    """A job of the mailroom, or one of the app todos with the tag `owner`. Raises HTTPException."""
     job = await jobs.get(str(task_id))
     # Another app's jobs are none of these routes' business, and they may be open to all.
-    if job is None or job.task not in TASKS:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, "There is no such task")
-    return job
+    if job is not None and (job.task in TASKS or (job.task in TODOS_TASKS and owner in job.tags)):
+        return job
+    raise HTTPException(status.HTTP_404_NOT_FOUND, "There is no such task")

@@ -20,8 +20,8 @@ _UNKNOWN: dict[int | str, dict[str, Any]] = {status.HTTP_404_NOT_FOUND: {"descri
 TaskId = Annotated[str, Path(max_length=MAX_TASK_ID_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
-def add_export_routes(routes: APIRouter, owner: Any, jobs: Jobs, database: Database) -> None:
-    """Add them to `routes`; `owner` is the annotation of a parameter that says who asks."""
+def add_export_routes(routes: APIRouter, owner: Any, tags: Any, jobs: Jobs, database: Database) -> None:
+    """Add them to `routes`; `owner` and `tags` are annotations of parameters that say who asks, and its jobs' tags."""
 
     async def known(caller: str, task_id: str) -> Export:
         export = await database.run_single(export_store.of_owner(task_id, caller))
@@ -31,13 +31,16 @@ def add_export_routes(routes: APIRouter, owner: Any, jobs: Jobs, database: Datab
 
     @routes.post("/tasks/export", status_code=status.HTTP_202_ACCEPTED)
     async def export(
-        caller: owner, response: Response, export_format: Annotated[ExportFormat, Query()] = "json"
+        caller: owner,
+        mine: tags,
+        response: Response,
+        export_format: Annotated[ExportFormat, Query()] = "json",
     ) -> replies.Queued:
         """Write all of the caller's to-dos into a file, as a job."""
         export_id = str(uuid_utils.uuid7())
         await database.run_single(export_store.order(export_id, caller, export_format))
         try:
-            await jobs.submit(TASK, kwargs={"export_id": export_id}, job_id=export_id)
+            await jobs.submit(TASK, kwargs={"export_id": export_id}, job_id=export_id, tags=mine)
         except Exception:
             # Best effort: an order without a job stays until it is cleaned up, and nobody knows its id.
             await database.run_single(export_store.drop(export_id))

@@ -8,9 +8,8 @@ from typing import Annotated
 from fastapi import Header, Request
 
 from windrow.public import caller_id
+from windrow_apps.shared.owner_tags import ANONYMOUS
 
-#: Where the API asks nobody for a key, every caller has this id.
-ANONYMOUS = "anonymous"
 #: Neither empty, nor with control characters, nor longer than anybody is called.
 _NAME = Header(
     min_length=1,

@@ -1,16 +1,17 @@
 """The HTTP routes of the todos app: to-dos, their statistics, and changes of many at once."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response, status
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response, status
 from pydantic import BaseModel
 
 from windrow.apps import Jobs
 from windrow.public import redis_client
 from windrow_apps.shared.database import Database, database_settings
 from windrow_apps.shared.ops import Op
+from windrow_apps.shared.owner_tags import job_tags
 from windrow_apps.shared.task_ids import MAX_TODO_ID, not_an_id, register_integer
 from windrow_apps.todos import replies, store
 from windrow_apps.todos.answers import Answers
@@ -54,8 +55,9 @@ def router(jobs: Jobs) -> APIRouter:
     routes = APIRouter(tags=["todos"], lifespan=lifespan)
     owner = Annotated[str, Depends(owner_of(current.default_owner))]
     _add_readers(routes, owner, Answers(database, cache), current)
-    _add_writers(routes, owner, jobs, database, cache)
-    add_export_routes(routes, owner, jobs, database)
+    tags = Annotated[list[str], Depends(_tags_of(current.default_owner))]
+    _add_writers(routes, owner, tags, jobs, database, cache)
+    add_export_routes(routes, owner, tags, jobs, database)
 
     @routes.get("/cache/status")
     async def cache_status() -> replies.CacheStatus:
@@ -84,7 +86,9 @@ def _add_readers(routes: APIRouter, owner: Any, answers: Answers, current: TodoS
             return await answers.get(caller, f"one:{todo_id}", current.cache_ttl, _one(caller, todo_id))
 
 
-def _add_writers(routes: APIRouter, owner: Any, jobs: Jobs, database: Database, cache: Cache) -> None:
+def _add_writers(
+    routes: APIRouter, owner: Any, tags: Any, jobs: Jobs, database: Database, cache: Cache
+) -> None:
     async def change(caller: str, op: Op[store.Change]) -> store.Change:
         done = await database.run(op)
         await cache.forget([caller])
@@ -122,15 +126,25 @@ def _add_writers(routes: APIRouter, owner: Any, jobs: Jobs, database: Database, 
             await change(caller, store.remove(caller, todo_id))
 
     @routes.post("/tasks/bulk-update", status_code=status.HTTP_202_ACCEPTED, responses=_NOT_FOUND)
-    async def bulk_update(caller: owner, body: BulkUpdate) -> replies.Queued:
+    async def bulk_update(caller: owner, mine: tags, body: BulkUpdate) -> replies.Queued:
         """One change for at most 10,000 to-dos, as a job; with one id that is not the caller's, nothing is changed."""
         unknown = await database.run_single(store.missing(caller, body.task_ids))
         if unknown:
             raise HTTPException(status.HTTP_404_NOT_FOUND, _named(unknown))
         ids = sorted(set(body.task_ids))
         fields = body.update_data.model_dump(mode="json", exclude_unset=True)
-        job = await jobs.submit(BULK_TASK, kwargs={"owner": caller, "task_ids": ids, "update_data": fields})
+        wish = {"owner": caller, "task_ids": ids, "update_data": fields}
+        job = await jobs.submit(BULK_TASK, kwargs=wish, tags=mine)
         return replies.Queued(task_id=job.id, message=_will_be_updated(len(ids)))
+
+
+def _tags_of(default: str) -> Callable[[Request], list[str]]:
+    """A dependency: the tags by which the mailroom's `GET /tasks/{uuid}` knows whose job it is."""
+
+    def dependency(request: Request) -> list[str]:
+        return job_tags(request, default)
+
+    return dependency
 
 
 @contextmanager

@@ -238,6 +238,8 @@ def test_a_bulk_update_is_a_job_with_the_callers_ids(
     assert answer.json()["status"] == "queued"
     job = todos_api.client.get(f"/v1/jobs/{answer.json()['task_id']}").json()
     assert job["task"] == "todos.bulk_update_tasks"
+    # By it the mailroom knows who may see it.
+    assert [tag.partition(":")[0] for tag in job["tags"]] == ["owner"]
 
 
 def test_a_bulk_update_with_an_id_that_is_not_the_callers_changes_nothing(
@@ -292,6 +294,7 @@ def test_an_export_is_pending_and_somebody_elses_is_absent(
     todos_api: RunningApi, client: httpx.Client
 ) -> None:
     queued = client.post("/tasks/export?export_format=csv").json()
+    assert len(todos_api.client.get(f"/v1/jobs/{queued['task_id']}").json()["tags"]) == 1
     status = client.get(f"/tasks/export-status/{queued['task_id']}")
     assert status.json() == {"task_id": queued["task_id"], "status": "PENDING", "export_format": "csv"}
     assert client.get(f"/tasks/export-files/{queued['task_id']}").status_code == 409

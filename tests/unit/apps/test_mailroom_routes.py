@@ -11,13 +11,14 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from tests.support.kept_jobs import KeptJobs
 from windrow.apps import Jobs, State
 from windrow_apps.mailroom import routes
 from windrow_apps.mailroom.app import SPEC
 from windrow_apps.mailroom.routes import router
+from windrow_apps.shared.owner_tags import caller_tag, job_tags
 
 ID = "0198d2c0-0000-7000-8000-000000000001"
 MAIL = {"email": "ann@example.com", "subject": "Hello", "body": "A mail."}
@@ -476,3 +477,37 @@ def test_the_first_page_names_every_endpoint(world: World) -> None:
 
 def test_only_uploads_may_be_large() -> None:
     assert SPEC.body_bytes == {"/tasks/process": 32 * 1024 * 1024}
+
+
+@pytest.mark.parametrize("task", ["todos.bulk_update_tasks", "todos.export_user_tasks"])
+def test_a_bulk_update_or_export_of_to_dos_is_shown_to_whoever_ordered_it(world: World, task: str) -> None:
+    tags = tuple(job_tags(asking(None, "ann"), "demo"))
+    world.jobs.put(ID, {"updated": 3, "missing": 0}, task=task, tags=tags, state=State.SUCCEEDED)
+    shown = world.ask("GET", f"/tasks/{ID}", headers={"X-User": "ann"})
+    assert (shown.status_code, shown.json()["status"]) == (200, "SUCCESS")
+    assert shown.json()["result"] == {"updated": 3, "missing": 0}
+    assert world.ask("GET", f"/tasks/{ID}").status_code == 404
+    assert world.ask("GET", f"/tasks/{ID}", headers={"X-User": "bob"}).status_code == 404
+    assert world.ask("DELETE", f"/tasks/{ID}", headers={"X-User": "ann"}).status_code == 404
+    # A job of the app with another task, and one without an owner.
+    world.jobs.put(ID, task="todos.send_task_reminder", tags=tags)
+    assert world.ask("GET", f"/tasks/{ID}", headers={"X-User": "ann"}).status_code == 404
+    world.jobs.put(ID, task=task, tags=())
+    assert world.ask("GET", f"/tasks/{ID}", headers={"X-User": "ann"}).status_code == 404
+
+
+def test_a_header_is_no_key_and_the_default_owner_needs_no_header() -> None:
+    for mine in (asking("key-1"), asking("key-1", "ann")):
+        assert job_tags(mine, "demo") == [caller_tag(asking("key-1"))]
+    for other in (asking("key-2"), asking(None), asking(None, "key-1"), asking("anonymous", "key-1")):
+        assert caller_tag(other) not in job_tags(asking("key-1"), "demo")
+    for same in (asking(None), asking(None, "demo"), asking("anonymous")):
+        for mine in (asking(None), asking(None, "demo")):
+            assert caller_tag(same) in job_tags(mine, "demo")
+    assert "ann" not in str(job_tags(asking(None, "ann"), "demo"))
+
+
+def asking(caller: str | None, x_user: str | None = None) -> Request:
+    """A request of a key, or of nobody with this header."""
+    headers = [] if x_user is None else [(b"x-user", x_user.encode())]
+    return Request({"type": "http", "headers": headers, "state": {"windrow_caller": caller}})

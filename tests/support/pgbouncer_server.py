@@ -63,6 +63,7 @@ auth_file = {users}
 pool_mode = transaction
 max_client_conn = 500
 default_pool_size = 5
+server_login_retry = 1
 ignore_startup_parameters = extra_float_digits
 """
         )

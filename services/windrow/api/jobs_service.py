@@ -9,19 +9,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from windrow.api.cancelling import cancel_job
 from windrow.api.flaws import flaws_of
 from windrow.api.problems import Problem
 from windrow.api.services import Services
 from windrow.apps import DEFAULT_QUEUE, Cancelled, QueueInfo, WorkerInfo
 from windrow.broker.errors import BrokerUnavailable
-from windrow.broker.message import Message
 from windrow.core.errors import InvalidJob
 from windrow.core.ids import is_valid_id
 from windrow.core.input import JobRequest, RetryWish
 from windrow.core.job import NewJob
 from windrow.core.record import JobRecord
 from windrow.core.states import State
-from windrow.store import control, jobs, queues, worker_list
+from windrow.store import jobs, queues, worker_list
 from windrow.store.accept import Accepted
 
 
@@ -101,16 +101,8 @@ class JobsService:
         """As `windrow.apps.Jobs.cancel`."""
         if not is_valid_id(job_id):
             return None
-        done = await self._services.ledger.run(control.cancel, [job_id], running)
-        if not done.changes:
-            return None
-        change = done.changes[0]
-        outbox = self._services.outbox
-        ended = [*done.ended, job_id] if change.after is not change.before else done.ended
-        outbox.send([Message(j.id, j.task, j.queue, j.priority) for j in done.queued], finished=ended)
-        if change.worker is not None and change.asked:
-            outbox.wake_worker(change.worker)
-        return Cancelled(change.before, change.after)
+        change = await cancel_job(self._services, job_id, running)
+        return None if change is None else Cancelled(change.before, change.after)
 
     async def find(
         self,

@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from windrow.api import problems
 from windrow.api.auth import needs
 from windrow.api.callers import JOBS_WRITE, Caller
+from windrow.api.cancelling import cancel_job
 from windrow.api.documented import refusals
 from windrow.api.guarding import idempotency_name
 from windrow.api.outbox import RELAY
 from windrow.api.reading import check_id, missing
 from windrow.api.services import Services, services_of
 from windrow.api.views import Receipt, answer
-from windrow.broker.message import Message
 from windrow.core.ids import new_id, repeatable_id
 from windrow.core.states import State
 from windrow.store import control
@@ -42,18 +42,11 @@ class CancelReceipt(BaseModel):
 async def cancel(job_id: str, services: Parts) -> Response:
     """Cancel the job: at once when it waits, as soon as its worker has stopped it when it runs."""
     check_id(job_id)
-    done = await services.ledger.run(control.cancel, [job_id])
-    if not done.changes:
+    change = await cancel_job(services, job_id)
+    if change is None:
         raise missing(services, job_id)
-    change = done.changes[0]
     if change.before.is_final:
         raise problems.wrong_state(change.before, "cancelled", job_id)
-    ended = [*done.ended, job_id] if change.after.is_final else done.ended
-    services.outbox.send(
-        [Message(job.id, job.task, job.queue, job.priority) for job in done.queued], finished=ended
-    )
-    if change.worker is not None:
-        services.outbox.wake_worker(change.worker)
     receipt = CancelReceipt(id=job_id, state=change.after.shown, cancel_requested=not change.after.is_final)
     return answer(receipt, problems.ACCEPTED, _location(job_id))
 

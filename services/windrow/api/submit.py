@@ -12,6 +12,7 @@ from windrow.api.prefer import applied, wished_wait
 from windrow.api.problems import ACCEPTED, OK
 from windrow.api.services import Services
 from windrow.api.views import Receipt, job_view, render
+from windrow.core.answer import new_key, with_key
 from windrow.core.input import JobRequest
 from windrow.core.job import NewJob
 from windrow.core.record import JobRecord
@@ -44,8 +45,9 @@ async def submit(call: Call) -> Reply:
             record = await services.waiting.finished(receipt.id, seconds)
             return _waited(receipt, record, seconds)
     elif seconds is not None:
-        async with services.waiting.watch(job.id) as watch:
-            receipt = await _keep(services, job)
+        answer_key = new_key()
+        async with services.waiting.watch(job.id, answer_key) as watch:
+            receipt = await _keep(services, with_key(job, answer_key))
             record = await services.waiting.final(watch, job.id, seconds, new=True)
         return _waited(receipt, record, seconds)
     else:

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from windrow.core.aftermath import with_aftermath
+from windrow.core.answer import key_in
 from windrow.core.job import Failure, Held, Outcome
 from windrow.core.retry import Backoff
 from windrow.core.states import State
@@ -25,8 +26,11 @@ def with_ids(returned: Any, held: Held) -> Outcome:
             started_at=began,
             finished_at=ended,
             result=result,
+            answer_key=key_in(held.options),
         )
-    outcome: Outcome = dataclasses.replace(returned, job_id=held.id, token=held.token)
+    outcome: Outcome = dataclasses.replace(
+        returned, job_id=held.id, token=held.token, answer_key=key_in(held.options)
+    )
     if outcome.state is State.FAILED and outcome.outcome != "rejected" and held.may_retry:
         return dataclasses.replace(outcome, state=State.RETRYING, delay=_delay(held))
     # The signal may have come too late for the child to say what else follows.

@@ -10,12 +10,12 @@ from windrow.api.direct import Call, Reply
 from windrow.api.guarding import guard, judged
 from windrow.api.prefer import applied, wished_wait
 from windrow.api.problems import ACCEPTED, OK
-from windrow.api.services import Services
-from windrow.api.views import Receipt, job_view, render
+from windrow.api.views import Receipt, job_fields, render
 from windrow.core.answer import new_key, with_key
 from windrow.core.input import JobRequest
 from windrow.core.job import NewJob
 from windrow.core.record import JobRecord
+from windrow.store.accept import Accepted
 
 #: What surrounds the input in a body: names, tags, a few moments.
 ENVELOPE_BYTES = 16 * 1024
@@ -47,16 +47,18 @@ async def submit(call: Call) -> Reply:
     elif seconds is not None:
         answer_key = new_key()
         async with services.waiting.watch(job.id, answer_key) as watch:
-            receipt = await _keep(services, with_key(job, answer_key))
+            receipt = _receipt(job, await services.acceptor.accept_early(with_key(job, answer_key)))
             record = await services.waiting.final(watch, job.id, seconds, new=True)
+            if record is None or not record.state.is_final:
+                # Whoever saved an end waited for the disk.
+                await services.acceptor.keep(job)
         return _waited(receipt, record, seconds)
     else:
-        receipt = await _keep(services, job)
+        receipt = _receipt(job, await services.acceptor.accept(job))
     return Reply(ACCEPTED, _RECEIPT.dump_json(receipt), (_location(receipt),))
 
 
-async def _keep(services: Services, job: NewJob) -> Receipt:
-    accepted = await services.acceptor.accept(job)
+def _receipt(job: NewJob, accepted: Accepted) -> Receipt:
     return Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
 
 
@@ -64,7 +66,7 @@ def _waited(receipt: Receipt, record: JobRecord | None, seconds: float) -> Reply
     headers = (_location(receipt), *((k.lower().encode(), v.encode()) for k, v in applied(seconds).items()))
     if record is None or not record.state.is_final:
         return Reply(ACCEPTED, _RECEIPT.dump_json(receipt), headers)
-    return Reply(OK, render(job_view(record)).encode(), headers)
+    return Reply(OK, render(job_fields(record)).encode(), headers)
 
 
 def _location(receipt: Receipt) -> tuple[bytes, bytes]:

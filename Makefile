@@ -10,7 +10,8 @@ LANES ?= 2
 SUITES := unit integration contract conformance promises chart-test monitoring faults
 
 # CI's machine is shared: what needs processes may fail once there, and what shares a broken server with it a second time;
-# so what failed is tried again at once, then on servers of its own. The run says what it repeated.
+# so what failed is tried again at once, then on servers of its own (monitoring as a whole: its scenes build on each other).
+# The run says what it repeated.
 AGAIN = $(and $(CI),$(filter-out unit,$@))
 
 # Docker where its server answers, else Buildah. IMAGE, TAG, BASE and BUILD may be given.
@@ -66,7 +67,7 @@ $(SUITES): $(READY)
 	suite --basetemp=$$folder/t $(if $(AGAIN),--reruns 1 -raR); \
 	if [ $$status = 1 ] && [ -n '$(AGAIN)' ]; then \
 		echo '== $@: what failed, once more on servers of its own'; \
-		status=0; suite --basetemp=$$folder/again --last-failed --last-failed-no-failures=none -raR; \
+		status=0; suite --basetemp=$$folder/again -raR $(if $(filter monitoring,$@),,--last-failed --last-failed-no-failures=none); \
 	fi; \
 	rm -rf "$$folder"; exit $$status
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from kubernetes import client, config, utils
 from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
 
 #: Seconds that one call to the API server may take.
 CALL_SECONDS = 15
@@ -83,6 +84,17 @@ class Cluster:
                 return None
             raise
         return base64.b64decode(found.data[key]).decode()
+
+    def config_map(self, name: str, key: str) -> str:
+        """A text of a ConfigMap."""
+        found = self.core.read_namespaced_config_map(name, self.namespace, _request_timeout=CALL_SECONDS)
+        return str(found.data[key])
+
+    def run(self, pod: str, *command: str) -> str:
+        """`kubectl exec`: what the command printed, errors too."""
+        call = self.core.connect_get_namespaced_pod_exec
+        options = {"stdout": True, "stderr": True, "_request_timeout": CALL_SECONDS}
+        return str(stream(call, pod, self.namespace, command=list(command), **options))
 
     def pods(self, component: str, pool: str = "") -> list[Pod]:
         """The pods of a component, or of one pool of workers; those on their way out, too."""

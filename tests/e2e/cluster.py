@@ -11,8 +11,8 @@ from kubernetes import client, config, utils
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
-#: Seconds that one call to the API server may take.
-CALL_SECONDS = 15
+#: Seconds that one call to the API server may take: a machine that is busy is slow to shake hands.
+CALL_SECONDS = 40
 NOT_FOUND, CONFLICT = 404, 409
 COST = "controller.kubernetes.io/pod-deletion-cost"
 PAUSED = "autoscaling.keda.sh/paused"

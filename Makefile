@@ -117,6 +117,7 @@ e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is tak
 chart: $(READY) ## Write the chart's values.schema.json and README.md anew from its values
 	@$(BIN)/python -m tools.go_tools helm-values-schema-json helm-docs >/dev/null
 	@program="$$($(BIN)/python -m tools.go_tools helm-values-schema-json)"; cd charts/windrow && "$$program"
+	@$(BIN)/python -m tools.chart_production charts/windrow
 	@"$$($(BIN)/python -m tools.go_tools helm-docs)" --chart-search-root charts/windrow
 
 dashboards: $(READY) ## Compile infra/dashboards into the chart

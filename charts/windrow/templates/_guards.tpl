@@ -132,6 +132,11 @@
 {{- if and .sentinel.master (not .existingSecret) -}}
 {{- fail "broker.sentinel.master: the built-in Redis has no Sentinels. Set broker.existingSecret to an external one, or empty broker.sentinel.master." -}}
 {{- end -}}
+{{- range $name := list "flower" "celeryExporter" -}}
+{{- if and $.Values.broker.sentinel.master (index $.Values $name).enabled -}}
+{{- fail (printf "%s.enabled: it cannot ask Sentinels for the master (broker.sentinel.master). Set %s.enabled to false." $name $name) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- include "windrow.guards.rabbitmq" . -}}
 {{- if and .Values.api.autoscaling.enabled (gt (int .Values.api.autoscaling.min) (int .Values.api.autoscaling.max)) -}}
@@ -220,10 +225,10 @@
 {{- fail "production: auth.enabled is false, so everybody who reaches the Service could run jobs. Set it to true." -}}
 {{- end -}}
 {{- if and .Values.flower.enabled (not .Values.flower.auth.enabled) -}}
-{{- fail "production: flower.auth.enabled is false, and Flower shows every task's arguments. Set it to true." -}}
+{{- fail "production: flower.auth.enabled is false, and Flower shows the arguments of every task. Set it to true." -}}
 {{- end -}}
 {{- if and (not .Values.api.autoscaling.enabled) (lt (int .Values.api.replicas) 2) -}}
-{{- fail "production: api.replicas is 1, so a node's end would be the API's. Set api.replicas to 2 or more, or api.autoscaling.enabled to true." -}}
+{{- fail "production: api.replicas is 1, so the end of a node would be that of the API. Set api.replicas to 2 or more, or api.autoscaling.enabled to true." -}}
 {{- end -}}
 {{- $parts := dict "api" .Values.api "beat" .Values.beat "migrate" .Values.migrate -}}
 {{- range $name := list "scaler" "exporter" "celeryExporter" "flower" -}}

@@ -108,11 +108,11 @@ e2e-full: $(READY) ## All cases, at length; ARGS=--report writes docs/e2e-report
 	@echo '== $@'
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
-e2e-images: image ## The images of `make e2e`: `make image`, and what the tests put on top of it
-	@$(BIN)/python -m tests.e2e.build $(IMAGE):$(TAG) $(BUILD)
+e2e-images: image ## The images of `make e2e`: `make image`, and what the tests put on top of it; FULL=1: of the long ones
+	@$(BIN)/python -m tests.e2e.build $(if $(FULL),--full) $(IMAGE):$(TAG) $(BUILD)
 
-e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is taken down again
-	@tools/lab_e2e.sh $(ARGS)
+e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is taken down again; FULL=1: `make e2e-full`
+	@FULL=$(FULL) tools/lab_e2e.sh $(ARGS)
 
 chart: $(READY) ## Write the chart's values.schema.json and README.md anew from its values
 	@$(BIN)/python -m tools.go_tools helm-values-schema-json helm-docs >/dev/null

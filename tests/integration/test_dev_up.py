@@ -195,6 +195,12 @@ def test_taken_ports_are_stepped_around_and_the_real_ones_told(ups: Ups) -> None
         for name, url in zip(names, (state.api_url, state.redis_url, state.database_url), strict=True):
             assert f":{ups.env[f'WINDROW_{name}_PORT']}" not in url
         assert state.api_url in up.log()
+        # Said with the rest of what it prints when ready: which, where to, and how to have another.
+        for name, what in zip(names, ("the API", "Redis", "PostgreSQL"), strict=True):
+            port = ups.env[f"WINDROW_{name}_PORT"]
+            line = rf"Port {port} is taken: {what} has \d+; WINDROW_{name}_PORT chooses another"
+            assert re.search(line, up.log()), line
+            assert re.search(line, state.places(ups.folder))
     finally:
         for listener in taken:
             listener.close()

@@ -20,7 +20,7 @@ from windrow_apps.todos.cache import Cache
 from windrow_apps.todos.chore_store import Progress
 from windrow_apps.todos.chores import APP, Chores
 from windrow_apps.todos.export import write_export
-from windrow_apps.todos.models import TodoChange
+from windrow_apps.todos.models import TodoChange, TodoIds
 from windrow_apps.todos.reminders import follow_in_task, job_input
 from windrow_apps.todos.rows import TodoRow
 from windrow_apps.todos.settings import settings
@@ -82,7 +82,7 @@ def export_user_tasks(self: Task[..., Any], export_id: str) -> dict[str, Any]:
 
 @shared_task(bind=True, name="todos.bulk_update_tasks", **RETRY)
 def bulk_update_tasks(
-    self: Task[..., Any], owner: str, task_ids: list[int], update_data: dict[str, Any]
+    self: Task[..., Any], owner: str, task_ids: TodoIds, update_data: dict[str, Any]
 ) -> dict[str, int]:
     """Make one change to many to-dos of `owner`; those that are gone by now are counted as missing."""
     database, current = database_settings(), settings()

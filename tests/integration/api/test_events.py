@@ -122,7 +122,10 @@ def test_a_stopping_server_ends_streams_and_waits(start_api: Any) -> None:
     threads = [threading.Thread(target=wait), threading.Thread(target=stream)]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
+    deadline = time.monotonic() + 30
+    while len(api.app.state.services.waiting._open) < 2:
+        assert time.monotonic() < deadline, "they never waited"
+        time.sleep(0.01)
     api.stop()
     for thread in threads:
         thread.join(10)

@@ -48,7 +48,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         # The feed of the summaries' page is this machine's own.
         "WINDROW_OUTBOUND_NETWORKS": "127.0.0.1/32",
         # A page waits for its end: nobody has to wait half a minute.
-        "WINDROW_DELAYS_TASK_TIMEOUT": "5",
+        "WINDROW_DELAYS_TASK_TIMEOUT": "12",
     }
     started = subprocess.run(
         [*WINDROW, "up", "--detach", "--no-demo"],

@@ -92,6 +92,8 @@ def mailroom(
         port = free_port()
         env = {
             **FAST,
+            # A worker taken for dead sends its mail a second time.
+            "WINDROW_LEASE_SECONDS": "15",
             "WINDROW_APPS": "mailroom,todos",
             "WINDROW_DATABASE_URL": database_url,
             "WINDROW_REDIS_URL": f"{redis_server.url.rpartition('/')[0]}/7",

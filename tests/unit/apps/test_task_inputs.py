@@ -12,9 +12,6 @@ from windrow.worker.schema import schema_of
 from windrow_apps.delays import tasks as delays
 from windrow_apps.mailroom import tasks as mailroom
 from windrow_apps.parse import tasks as parse
-from windrow_apps.todos import tasks as todos
-
-BULK = {"owner": "ann", "update_data": {"completed": True}}
 
 
 def pointers(task: Any, kwargs: dict[str, Any]) -> list[str]:
@@ -32,9 +29,6 @@ def pointers(task: Any, kwargs: dict[str, Any]) -> list[str]:
         (delays.process, {"delay": "2"}, "/input/delay"),
         (parse.pages, {"start_id": 0, "end_id": 3}, "/input/start_id"),
         (parse.pages, {"start_id": 1, "end_id": 3, "retries": 11}, "/input/retries"),
-        (todos.bulk_update_tasks, {**BULK, "task_ids": list(range(1, 10_002))}, "/input/task_ids"),
-        (todos.bulk_update_tasks, {**BULK, "task_ids": []}, "/input/task_ids"),
-        (todos.bulk_update_tasks, {**BULK, "task_ids": [0]}, "/input/task_ids/0"),
         (mailroom.report, {"report_type": "yearly", "params": {}}, "/input/report_type"),
     ],
 )
@@ -50,7 +44,6 @@ def test_v1_refuses_what_the_route_would_and_names_the_field(
         (delays.process, {"delay": 0}),
         (delays.process, {"delay": 3600}),
         (parse.pages, {"start_id": 1, "end_id": 3, "retries": 0}),
-        (todos.bulk_update_tasks, {**BULK, "task_ids": list(range(1, 10_001))}),
         (mailroom.report, {"report_type": "daily", "params": {}, "scheduled": True}),
     ],
 )

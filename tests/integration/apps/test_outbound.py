@@ -22,7 +22,7 @@ from windrow_apps.shared.outbound import (
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/redirect?<url>`, `/status/<n>`, `/bytes/<n>`, `/silent`, `/drip`."""
+    """`/redirect?<url>`, `/status/<n>`, `/bytes/<n>`, `/silent`, `/drip`, `/slow/<redirects>`, `/slow-headers`."""
 
     protocol_version = "HTTP/1.1"
     asked: list[tuple[str, str, bytes, dict[str, str]]] = []  # noqa: RUF012 - read by the tests
@@ -43,6 +43,14 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             for _ in range(50):
                 self.wfile.write(b"x")
+                if self.server.over.wait(0.05):  # type: ignore[attr-defined]
+                    return
+        elif name == "slow":
+            self.server.over.wait(0.3)  # type: ignore[attr-defined]
+            self._say(302 if int(rest) else 200, b"", Location=f"/slow/{int(rest) - 1}")
+        elif name == "slow-headers":
+            for letter in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":
+                self.wfile.write(bytes([letter]))
                 if self.server.over.wait(0.05):  # type: ignore[attr-defined]
                     return
         elif name == "chunks":
@@ -162,12 +170,20 @@ def test_an_answer_has_at_most_so_many_bytes(site: str, path: str) -> None:
         ("/status/429", OutboundUnavailable),
         ("/silent", OutboundUnavailable),
         ("/drip", OutboundUnavailable),
+        ("/slow/4", OutboundUnavailable),
+        ("/slow-headers", OutboundUnavailable),
     ],
 )
 def test_what_may_come_later_is_told_from_what_may_not(site: str, path: str, kind: type[Exception]) -> None:
     quick = LOOPBACK.model_copy(update={"step_seconds": 0.5, "total_seconds": 0.8})
     with pytest.raises(kind):
         fetch(site + path, io.BytesIO(), quick)
+
+
+def test_a_post_ends_in_time_however_slowly_it_is_answered(site: str) -> None:
+    quick = LOOPBACK.model_copy(update={"total_seconds": 0.8})
+    with pytest.raises(OutboundUnavailable):
+        post(f"{site}/slow-headers", b"{}", {"Content-Length": "2"}, quick)
 
 
 def test_nobody_there_and_no_such_name_are_unavailable() -> None:

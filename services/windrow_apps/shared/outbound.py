@@ -89,6 +89,10 @@ def check_url(url: str, settings: OutboundSettings) -> None:
     """Refuse what no request may be sent to, by its text alone. Raises OutboundRefused."""
     if len(url) > MAX_URL_CHARACTERS:
         raise OutboundRefused(f"a URL has at most {MAX_URL_CHARACTERS} characters")
+    if not url.isascii():
+        raise OutboundRefused(
+            "the URL has letters beyond ASCII: write them percent-encoded, in a host as punycode"
+        )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -120,7 +124,7 @@ def fetch(url: str, into: BinaryIO, settings: OutboundSettings) -> Fetched:
                 with pool.stream("GET", url, headers=_headers({}), extensions=_timeouts(settings)) as answer:
                     target = _header(answer, b"location")
                     if answer.status in REDIRECTS and target:
-                        url = urljoin(url, target)
+                        url = _joined(url, target)
                         continue
                     _check_status(answer.status, url)
                     size = _write(answer, into, settings.max_bytes)
@@ -209,6 +213,13 @@ def _inner(
     if address in ipaddress.IPv6Network("64:ff9b::/96"):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
+
+
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise OutboundRefused(f"{_site(url)} redirects to what is no URL: {error}") from None
 
 
 def _write(answer: httpcore.Response, into: BinaryIO, limit: int) -> int:

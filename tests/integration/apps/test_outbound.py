@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -16,6 +17,7 @@ from windrow_apps.shared.outbound import (
     OutboundRefused,
     OutboundSettings,
     OutboundUnavailable,
+    check_url,
     fetch,
     post,
 )
@@ -32,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         self.asked.append((self.command, self.path, body, dict(self.headers)))
         name, _, rest = self.path[1:].partition("/" if "?" not in self.path else "?")
         if name == "redirect":
-            self._say(302, b"", Location=rest)
+            self._say(302, b"", Location=unquote(rest, "latin-1"))
         elif name == "status":
             self._say(int(rest), b"no")
         elif name == "silent":
@@ -184,6 +186,20 @@ def test_a_post_ends_in_time_however_slowly_it_is_answered(site: str) -> None:
     quick = LOOPBACK.model_copy(update={"total_seconds": 0.8})
     with pytest.raises(OutboundUnavailable):
         post(f"{site}/slow-headers", b"{}", {"Content-Length": "2"}, quick)
+
+
+@pytest.mark.parametrize("target", ["http://[", "/bytes/\xe4", "http://127.0.0.1:99999/"])
+def test_a_redirect_that_is_no_url_is_refused(site: str, target: str) -> None:
+    with pytest.raises(OutboundRefused, match="URL"):
+        fetch(f"{site}/redirect?{quote(target, safe=':/[', encoding='latin-1')}", io.BytesIO(), LOOPBACK)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/\xe4", "https://m\xfcnchen.example/", "https://example.com/?q=漢"]
+)
+def test_a_url_with_letters_beyond_ascii_is_refused_before_it_is_asked(url: str) -> None:
+    with pytest.raises(OutboundRefused, match="percent-encoded"):
+        check_url(url, PUBLIC)
 
 
 def test_nobody_there_and_no_such_name_are_unavailable() -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from windrow.store.op import Op, Query, single
+from windrow.store.relay import unsend
 
 
 class QueueRow(NamedTuple):
@@ -69,10 +70,11 @@ def pause(name: str) -> Op[None]:
     )
 
 
-@single
 def resume(name: str) -> Op[None]:
     """Let the queue's jobs start again; the caller wakes the relay."""
     yield Query("UPDATE windrow.queues SET paused_at = NULL WHERE name = %(name)s", {"name": name})
+    # Workers may have dropped messages since the relay last looked.
+    yield from unsend(name)
 
 
 @single

@@ -39,7 +39,7 @@ WITH hit AS MATERIALIZED (
     FROM unnest(
         %(id)s::text[], %(token)s::bigint[], %(state)s::text[], %(outcome)s::text[], %(started)s::boolean[],
         %(began)s::float8[], %(ended)s::float8[], %(result)s::text[], %(error)s::text[], %(delay)s::float8[],
-        %(counts)s::boolean[], %(retries)s::smallint[], %(children)s::text[])
+        %(counts)s::boolean[], %(retries)s::integer[], %(children)s::text[])
       AS o(id, token, state, outcome, started, began, ended, result, error, delay, counts, retries, children),
       windrow.jobs j
     WHERE j.id = o.id AND j.token = o.token AND j.state::text IN ('claimed', 'running')

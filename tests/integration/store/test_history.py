@@ -1,4 +1,4 @@
-"""Much history beside few live jobs: nobody who asks for live ones reads all of it."""
+"""Much history beside few live jobs: nobody who asks for live ones, or deletes old ones, reads all of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.integration.store.conftest import Book
 from windrow.core.states import State
 from windrow.store import jobs, queues
 from windrow.store.op import Op
+from windrow.store.retain import OTHERS
 
 FINISHED = 50_000
 
@@ -29,6 +30,17 @@ def history(module_database_url: str) -> Iterator[Book]:
             "SELECT %(state)s || n, 't', 'q', %(state)s::text::windrow.job_state, 3 FROM generate_series(1, 5) n",
             {"state": state},
         )
+    book.sql.execute(
+        "INSERT INTO windrow.chords (id, size, remaining, body, freed_at) "
+        f"SELECT 'c' || n, 1, 0, '{{}}', clock_timestamp() FROM generate_series(1, {FINISHED}) n"
+    )
+    book.sql.execute(
+        f"INSERT INTO windrow.groups (id, result) SELECT 'g' || n, '[]' FROM generate_series(1, {FINISHED}) n"
+    )
+    book.sql.execute(
+        "INSERT INTO windrow.ticks (schedule_id, fire_at) "
+        f"SELECT 's', now() + n * interval '1 s' FROM generate_series(1, {FINISHED}) n"
+    )
     book.sql.execute("ANALYZE")
     yield book
     book.close()
@@ -56,6 +68,8 @@ def test_queues_are_counted_by_the_indexes_of_live_states(history: Book, name: s
         [State.RETRYING],
         [State.BLOCKED],
         [State.FAILED],
+        [State.CANCELLED],
+        [State.EXPIRED],
         [State.RUNNING, State.QUEUED, State.CLAIMED, State.BLOCKED],
     ],
     ids="+".join,
@@ -65,8 +79,14 @@ def test_a_page_of_a_rare_state_is_read_from_its_index(history: Book, states: li
     assert "Seq Scan on jobs" not in plan, plan
     assert "jobs_pkey" not in plan, plan
     shown = history.ledger.run(jobs.page, jobs.Filter(states), 51)
-    assert {job.state for job in shown} == set(states) - {State.FAILED}
+    assert {job.state for job in shown} == set(states) - {State.FAILED, State.EXPIRED}
 
 
 def test_a_page_of_no_state_is_empty(history: Book) -> None:
     assert history.ledger.run(jobs.page, jobs.Filter([]), 51) == []
+
+
+@pytest.mark.parametrize("table", ["chords", "groups", "ticks"])
+def test_what_is_too_young_to_be_deleted_is_not_read(history: Book, table: str) -> None:
+    plan = plan_of(history, OTHERS[table](1000, 7 * 86400.0))
+    assert f"Seq Scan on {table}" not in plan, plan

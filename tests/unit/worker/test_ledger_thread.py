@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from windrow.core.errors import LedgerUnavailable
@@ -30,6 +31,8 @@ class FakeLedger:
     def run(self, op: Callable[..., Any], items: Any, *args: Any) -> Any:
         if self.away:
             raise LedgerUnavailable("gone")
+        if op is start and any(s.job_id == "refused" for s in items):
+            raise psycopg.DataError("out of range")
         self.calls.append((op, list(items)))
         if op is finish_plain:
             return Finished({o.job_id for o in items}, [], False, [])
@@ -77,6 +80,15 @@ def test_a_finish_takes_its_start_along(ledger: FakeLedger, thread: LedgerThread
     thread.started("b", 2, time.monotonic())
     _until(lambda: ledger.saved(start))
     assert [s.job_id for s in ledger.saved(start)] == ["b"]
+
+
+def test_a_start_that_is_refused_keeps_no_other_from_being_saved(
+    ledger: FakeLedger, thread: LedgerThread
+) -> None:
+    for token, job_id in enumerate(("a", "refused", "b", "c")):
+        thread.started(job_id, token, time.monotonic())
+    _until(lambda: len(ledger.saved(start)) == 3)
+    assert {s.job_id for s in ledger.saved(start)} == {"a", "b", "c"}
 
 
 def test_a_jobs_second_run_here_has_a_start_of_its_own(ledger: FakeLedger, thread: LedgerThread) -> None:

@@ -10,7 +10,7 @@ from kubernetes import client
 
 from tests.e2e.cluster import CALL_SECONDS
 
-#: By way of the API server a scrape takes longer. celery-exporter asks every worker each time, and waits for all.
+#: By way of the API server a scrape takes longer; celery-exporter asks every worker at each, and waits for answers.
 USUAL = {"scrape_interval": "4s", "scrape_timeout": "4s"}
 PATIENT = {"scrape_interval": "10s", "scrape_timeout": "10s"}
 

@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         settings.log_format,
         level=options.loglevel.upper(),
         context=log_context,
-        secrets=(settings.database_url, settings.redis_url),
+        secrets=(settings.database_url, settings.redis_url, settings.amqp_url),
     )
     take_over(options.loglevel.upper())
     return int(build(settings, options.pool_type, options.loglevel).start() or 0)

@@ -168,6 +168,8 @@ class AppSpec:
     #: `module:function`, called with `Jobs`, returns a fastapi.APIRouter; None: no routes. A lifespan of the router
     #: runs with the API's.
     router: str | None = None
+    #: What that router takes, `METHOD,METHOD /path`: where an app of DEFAULT_APPS is off, these say so.
+    paths: tuple[str, ...] = ()
     #: Routers that several apps bring and one API has once: `/health`, say. Mounted after the apps' own.
     shared_routers: tuple[str, ...] = ()
     #: Package with `NNNN_*.sql` files that create its tables; each may run again.

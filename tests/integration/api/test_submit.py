@@ -19,6 +19,7 @@ from windrow.core.coalescer import CoalescerFull
 from windrow.core.errors import LedgerUnavailable
 from windrow.core.record import JobRecord
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.redis_server import RedisServer
 from windrow.store import jobs
 from windrow.store.migrate import migrate
 
@@ -194,6 +195,21 @@ def test_without_a_broker_a_job_is_kept_and_left_to_the_relay(start_api: Any) ->
     assert record(api, api.submit()).state == "queued"
     assert api.client.get("/livez").status_code == 200
     assert api.client.get("/readyz").json() == {"status": "ok", "broker": False}
+
+
+def test_a_frozen_broker_is_told_of_at_once_and_readiness_is_answered_in_time(
+    start_api: Any, redis_server: RedisServer
+) -> None:
+    api: RunningApi = start_api()
+    eventually(lambda: api.client.get("/readyz").json()["broker"] is True, 20)
+    redis_server.freeze()
+    try:
+        # Its connections stay open: only an answer that does not come tells.
+        for _ in range(3):
+            assert api.client.get("/readyz").json() == {"status": "ok", "broker": False}
+    finally:
+        redis_server.thaw()
+    eventually(lambda: api.client.get("/readyz").json()["broker"] is True, 30)
 
 
 def test_a_full_window_and_a_paused_queue_leave_jobs_to_the_relay(start_api: Any) -> None:

@@ -15,6 +15,7 @@ from windrow.core.job import Outcome
 from windrow.core.states import State
 from windrow.store.claim import claim, start
 from windrow.store.finish import Finished, finish_plain
+from windrow.worker import pending
 from windrow.worker.ledger_thread import LedgerThread
 
 
@@ -119,7 +120,10 @@ def test_stopping_saves_what_waits(ledger: FakeLedger, thread: LedgerThread) -> 
     assert [s.job_id for s in ledger.saved(start)] == ["a"]
 
 
-def test_outcomes_that_need_not_go_soon_share_a_commit(ledger: FakeLedger, thread: LedgerThread) -> None:
+def test_outcomes_that_need_not_go_soon_share_a_commit(
+    ledger: FakeLedger, thread: LedgerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "GATHER_SECONDS", 1.0)
     for n in range(5):
         thread.finished(_end(f"j{n}", n), soon=False)
     _until(lambda: ledger.saved(finish_plain))

@@ -107,9 +107,10 @@ class Jobs(Protocol):
         tags: Sequence[str] = (),
         job_ids: Sequence[str] | None = None,
     ) -> list[Job]:
-        """Keep a job for each of `inputs` (keyword arguments), in one commit; all are checked before any is kept.
+        """Keep a job for each of `inputs` (keyword arguments); all are checked before any is kept.
 
-        `job_ids` and errors as in `submit`.
+        `job_ids` and errors as in `submit`. Many share a commit, but not always all: more than WINDROW_API_BATCH_MAX,
+        or those of a queue that is full. After LedgerUnavailable some may be kept; with `job_ids` a repetition is safe.
         """
         ...
 

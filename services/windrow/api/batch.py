@@ -132,8 +132,7 @@ async def _accept_guarded(
     for index in which:
         job, wish = outcomes[index], wishes[index]
         if isinstance(job, NewJob) and isinstance(wish, JobRequest):
-            # A key is for the whole request: each of its jobs has the key's name and its place.
-            ready.append(guard(job, wish, caller, None if key is None else f"{key}#{index}", seconds))
+            ready.append(guard(job, wish, caller, key, seconds, index))
     verdicts: Sequence[Verdict | Exception]
     try:
         verdicts = await services.acceptor.accept_guarded_many(ready)

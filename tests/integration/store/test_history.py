@@ -12,6 +12,7 @@ from windrow.core.states import State
 from windrow.store import jobs, queues
 from windrow.store.op import Op
 from windrow.store.retain import OTHERS
+from windrow.store.revoke import cancel_queued
 
 FINISHED = 50_000
 
@@ -80,6 +81,12 @@ def test_a_page_of_a_rare_state_is_read_from_its_index(history: Book, states: li
     assert "jobs_pkey" not in plan, plan
     shown = history.ledger.run(jobs.page, jobs.Filter(states), 51)
     assert {job.state for job in shown} == set(states) - {State.FAILED, State.EXPIRED}
+
+
+def test_a_purge_sorts_no_backlog(history: Book) -> None:
+    plan = plan_of(history, cancel_queued(["q"]))
+    assert "jobs_queued" in plan, plan
+    assert "Sort" not in plan, plan
 
 
 def test_a_page_of_no_state_is_empty(history: Book) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from pydantic import TypeAdapter
 
 from windrow.api.body import parse, read_body
@@ -12,6 +14,7 @@ from windrow.api.prefer import applied, wished_wait
 from windrow.api.problems import ACCEPTED, OK
 from windrow.api.views import Receipt, job_fields, render
 from windrow.core.answer import new_key, with_key
+from windrow.core.errors import LedgerUnavailable
 from windrow.core.input import JobRequest
 from windrow.core.job import NewJob
 from windrow.core.record import JobRecord
@@ -19,6 +22,8 @@ from windrow.store.accept import Accepted
 
 #: What surrounds the input in a body: names, tags, a few moments.
 ENVELOPE_BYTES = 16 * 1024
+#: So long a caller that waits may be answered before its job had to be on the disk.
+SOON_SECONDS = 0.1
 _REQUEST: TypeAdapter[JobRequest] = TypeAdapter(JobRequest)
 _RECEIPT: TypeAdapter[Receipt] = TypeAdapter(Receipt)
 
@@ -42,16 +47,18 @@ async def submit(call: Call) -> Reply:
         guarded = guard(job, wish, caller.id, key, settings.api_idempotency_seconds)
         receipt = judged(await services.acceptor.accept_guarded(guarded), job.task)
         if seconds is not None:
-            record = await services.waiting.finished(receipt.id, seconds)
+            record = await _read(services.waiting.finished(receipt.id, seconds))
             return _waited(receipt, record, seconds)
     elif seconds is not None:
         answer_key = new_key()
         async with services.waiting.watch(job.id, answer_key) as watch:
             receipt = _receipt(job, await services.acceptor.accept_early(with_key(job, answer_key)))
-            record = await services.waiting.final(watch, job.id, seconds, new=True)
-            if record is None or not record.state.is_final:
-                # Whoever saved an end waited for the disk.
+            soon = min(seconds, SOON_SECONDS)
+            # Whoever saved an end waited for the disk.
+            record = await services.waiting.answer(watch, soon)
+            if record is None:
                 await services.acceptor.keep(job)
+                record = await _read(services.waiting.final(watch, job.id, seconds - soon))
         return _waited(receipt, record, seconds)
     else:
         receipt = _receipt(job, await services.acceptor.accept(job))
@@ -60,6 +67,14 @@ async def submit(call: Call) -> Reply:
 
 def _receipt(job: NewJob, accepted: Accepted) -> Receipt:
     return Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
+
+
+async def _read(waiting: Awaitable[JobRecord | None]) -> JobRecord | None:
+    """What became of a job that is kept; None while the ledger does not answer: a 503 would have it sent twice."""
+    try:
+        return await waiting
+    except LedgerUnavailable:
+        return None
 
 
 def _waited(receipt: Receipt, record: JobRecord | None, seconds: float) -> Reply:

@@ -25,18 +25,19 @@ FROM windrow.jobs j ORDER BY j.id DESC LIMIT %(limit)s
 """
 
 # A day that retention has begun to delete must not shrink.
-_COUNT_DAYS = """
+_COUNT_DAY = """
 INSERT INTO mailroom.days AS known (day, task, succeeded, failed, stopped, seconds, longest)
-SELECT (j.finished_at AT TIME ZONE %(zone)s)::date, j.task,
+SELECT %(day)s::date, j.task,
        count(*) FILTER (WHERE j.state = 'succeeded'),
        count(*) FILTER (WHERE j.state = 'failed'),
        count(*) FILTER (WHERE j.state IN ('cancelled', 'expired')),
        coalesce(sum(extract(epoch FROM j.finished_at - j.started_at)) FILTER (WHERE j.state = 'succeeded'), 0),
        coalesce(max(extract(epoch FROM j.finished_at - j.started_at)) FILTER (WHERE j.state = 'succeeded'), 0)
 FROM windrow.jobs j
-WHERE j.finished_at >= %(since)s AND j.state IN ('succeeded', 'failed', 'cancelled', 'expired')
-GROUP BY 1, 2
-ORDER BY 1, 2
+WHERE j.finished_at >= %(start)s AND j.finished_at < %(end)s
+  AND j.state IN ('succeeded', 'failed', 'cancelled', 'expired')
+GROUP BY j.task
+ORDER BY j.task
 ON CONFLICT (day, task) DO UPDATE SET
     succeeded = greatest(known.succeeded, excluded.succeeded),
     failed = greatest(known.failed, excluded.failed),
@@ -108,10 +109,11 @@ class Figures:
         return self._store.rows(_LATEST, {"limit": limit})
 
     def count_days(self, today: date) -> None:
-        """Bring the daily totals up to now."""
-        since = self._start(today - timedelta(days=RECOUNTED_DAYS))
-        with self._store.transaction() as connection:
-            connection.execute(_COUNT_DAYS, {"zone": self._zone_name, "since": since})
+        """Bring the daily totals up to now, a day at a time: each statement has its seconds."""
+        for ago in range(RECOUNTED_DAYS, -1, -1):
+            day = today - timedelta(days=ago)
+            with self._store.transaction() as connection:
+                connection.execute(_COUNT_DAY, {"day": day, **self._bounds(day, day)})
 
     def days(self, first: date, last: date) -> Rows:
         """Ended jobs by day; a day without any has no row."""
@@ -134,7 +136,7 @@ class Figures:
         return self._store.rows(_FAILURES, {**self._bounds(first, last), "limit": limit})
 
     def mails(self, first: date, last: date) -> dict[str, Any]:
-        """Mails of the part of the period that is kept: a day."""
+        """Mails of the part of the period that is kept: two days."""
         return self._store.rows(_MAILS, self._bounds(first, last))[0]
 
     def todos(self, first: date, last: date) -> dict[str, Any] | None:

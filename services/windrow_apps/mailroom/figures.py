@@ -15,13 +15,38 @@ from windrow_apps.mailroom.store import MailroomStore
 #: Days back that a count of the ledger covers; what is older was counted while it was there.
 RECOUNTED_DAYS = 3
 
+# The ledger's own ids (UUIDv7) are in the order of their time, and no index is: a caller's own id may be anything.
+# Those of ours that are newest say how far back it goes; of the others what has ended since then, or has not ended.
 # Ids and inputs stay out: whoever may ask for statistics may not be the one who may see the jobs.
 _LATEST = """
+WITH bound AS MATERIALIZED (
+    -- The first eight digits of a UUIDv7 of tomorrow: a step is 65 seconds.
+    SELECT left(lpad(to_hex((extract(epoch FROM now() + interval '1 day') * 1000)::bigint), 12, '0'), 8) AS id
+), ours AS MATERIALIZED (
+    SELECT j.id, j.created_at FROM windrow.jobs j
+    WHERE j.id < (SELECT id FROM bound) ORDER BY j.id DESC LIMIT %(limit)s
+), since AS MATERIALIZED (
+    SELECT CASE WHEN count(*) = %(limit)s THEN min(created_at) ELSE '-infinity' END AS moment, min(id) AS id FROM ours
+), latest AS (
+    SELECT id FROM ours
+    UNION ALL (
+        SELECT j.id FROM windrow.jobs j
+        WHERE j.finished_at >= (SELECT moment FROM since)
+          AND NOT (j.id >= (SELECT id FROM since) AND j.id < (SELECT id FROM bound))
+        ORDER BY j.finished_at DESC LIMIT %(limit)s
+    ) UNION ALL (
+        SELECT j.id FROM windrow.jobs j
+        WHERE (j.state = 'queued' OR j.state = 'scheduled' OR j.state = 'retrying' OR j.state = 'claimed'
+               OR j.state = 'running' OR j.state = 'blocked')
+          AND NOT (j.id >= (SELECT id FROM since) AND j.id < (SELECT id FROM bound))
+        ORDER BY j.created_at DESC LIMIT %(limit)s
+    )
+)
 SELECT j.task, j.queue, j.state::text AS state, j.priority, j.attempt AS attempts, j.failures,
        to_char(j.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS created_at,
        round(extract(epoch FROM j.started_at - j.created_at), 3)::float AS seconds_to_start,
        round(extract(epoch FROM j.finished_at - j.started_at), 3)::float AS seconds_of_run
-FROM windrow.jobs j ORDER BY j.id DESC LIMIT %(limit)s
+FROM latest JOIN windrow.jobs j USING (id) ORDER BY j.created_at DESC, j.id DESC LIMIT %(limit)s
 """
 
 # A day that retention has begun to delete must not shrink.

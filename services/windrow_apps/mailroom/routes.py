@@ -30,6 +30,7 @@ from windrow_apps.mailroom.shelf import Shelf
 from windrow_apps.mailroom.store import MailroomStore
 from windrow_apps.shared.outbound import OutboundRefused, OutboundSettings, check_url, outbound_settings
 from windrow_apps.shared.owner_tags import caller_tag, key_tag
+from windrow_apps.shared.smtp import BadAddress, check_domain, smtp_settings
 
 #: Threads, and with each a connection to PostgreSQL, that the routes of one API process use at once.
 THREADS = 2
@@ -76,6 +77,7 @@ class Mailroom:
         self._jobs = jobs
         self._mine = mine
         self._outbound = outbound
+        self._smtp = smtp_settings()
         self._store = MailroomStore(mine)
         self._shelf = Shelf(mine)
         self._threads = CapacityLimiter(THREADS)
@@ -99,9 +101,10 @@ class Mailroom:
 
     async def email(self, wish: EmailRequest, tags: Sequence[str]) -> Job:
         """Queue a mail."""
-        domain = wish.email.rpartition("@")[2].lower()
-        if self._mine.domains and domain not in self._mine.domains:
-            raise invalid(("body", "email"), f"mail to {domain} is not allowed here")
+        try:
+            check_domain(wish.email, self._smtp)
+        except BadAddress as error:
+            raise invalid(("body", "email"), str(error)) from None
         return await self._jobs.submit(
             "mailroom.send_email",
             kwargs={"email": wish.email, "subject": wish.subject, "body": wish.body},

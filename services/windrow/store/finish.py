@@ -28,6 +28,8 @@ class Finished(NamedTuple):
     scheduled: bool
     #: Other jobs that reached a final state with it (a chord's body that can never run).
     ended: list[str]
+    #: Final jobs whose outcome has an answer_key -> JSON text of their record, field by field.
+    records: dict[str, str]
 
 
 # Every join is from a list of ours to a table's primary key, never list to list: without statistics Postgres
@@ -61,7 +63,9 @@ WITH hit AS MATERIALIZED (
                            ELSE clock_timestamp() - hit.ended * interval '1 second' END
     FROM hit WHERE j.id = hit.id
     RETURNING j.id, j.attempt, j.task, j.queue, j.state, j.finished_at, hit.due_at, hit.created_at,
-              hit.started, hit.outcome, hit.began, hit.ended, hit.result, hit.error, hit.children
+              hit.started, hit.outcome, hit.began, hit.ended, hit.result, hit.error, hit.children,
+              j.priority, j.failures, j.max_attempts, j.cancel_requested, j.run_at, j.expires_at, j.started_at,
+              j.hard_limit, j.worker, j.parent_id, j.root_id, j.replay_of, j.has_tags
 ), attempt AS (
     INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, worker, due_at, started_at,
                                   finished_at, result, error, children, job_state, job_seconds)
@@ -75,15 +79,21 @@ WITH hit AS MATERIALIZED (
     SELECT task, queue, 'finished', state::text, count(*) FROM done
     WHERE NOT started AND state IN ('succeeded', 'failed', 'cancelled', 'expired') GROUP BY task, queue, state
 )
-SELECT id, state FROM done
+SELECT id, state, CASE WHEN id = ANY(%(answered)s::text[])
+                        AND state IN ('succeeded', 'failed', 'cancelled', 'expired') THEN json_build_array(
+    id, task, queue, state, priority, attempt, failures, max_attempts, cancel_requested, created_at, run_at,
+    expires_at, started_at, finished_at, hard_limit, worker, parent_id, root_id, replay_of,
+    CASE WHEN has_tags THEN (SELECT p.tags FROM windrow.payloads p WHERE p.job_id = id) END,
+    NULL, NULL, NULL, result, error)::text END
+FROM done
 """
 
 
 @single
 def finish_plain(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
     """claimed or running -> the outcome's state, for outcomes that set nothing else free: one statement."""
-    done = yield from _finish(outcomes, worker)
-    return Finished(set(done), [], any(o.state is State.RETRYING for o in outcomes), [])
+    done, records = yield from _finish(outcomes, worker)
+    return Finished(set(done), [], any(o.state is State.RETRYING for o in outcomes), [], records)
 
 
 def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
@@ -92,7 +102,7 @@ def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
     Continuations of an outcome that is dropped are dropped with it. Raises psycopg.DataError when a value
     cannot be stored: split the batch until the bad one stands alone.
     """
-    done = yield from _finish(outcomes, worker)
+    done, records = yield from _finish(outcomes, worker)
     # A cancel met a job that was to run again.
     stopped = {o.job_id for o in outcomes if done.get(o.job_id) is State.CANCELLED is not o.state}
     saved = [_ended(o) if o.job_id in stopped else o for o in outcomes if o.job_id in done]
@@ -113,6 +123,7 @@ def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
         queued + more + settled.queued,
         scheduled or later or any(s is State.RETRYING for s in done.values()),
         failed + freed.ended + settled.ended,
+        records,
     )
 
 
@@ -123,10 +134,11 @@ def _ended(outcome: Outcome) -> Outcome:
     return replace(outcome, replaced_by=None)
 
 
-def _finish(outcomes: Sequence[Outcome], worker: str) -> Op[dict[str, State]]:
+def _finish(outcomes: Sequence[Outcome], worker: str) -> Op[tuple[dict[str, State], dict[str, str]]]:
     now = time.monotonic()
-    rows = yield Query(_FINISH, {**_columns(outcomes, now), "worker": worker})
-    return {row[0]: State(row[1]) for row in rows}
+    answered = text_array([o.job_id for o in outcomes if o.answer_key])
+    rows = yield Query(_FINISH, {**_columns(outcomes, now), "worker": worker, "answered": answered})
+    return {row[0]: State(row[1]) for row in rows}, {row[0]: row[2] for row in rows if row[2] is not None}
 
 
 def _columns(outcomes: Sequence[Outcome], now: float) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class FakeLedger:
             raise psycopg.DataError("out of range")
         self.calls.append((op, list(items)))
         if op is finish_plain:
-            return Finished({o.job_id for o in items}, [], False, [])
+            return Finished({o.job_id for o in items}, [], False, [], {})
         return [s.job_id for s in items] if op is start else []
 
     def run_within(self, seconds: float, op: Callable[..., Any], items: Any, *args: Any) -> Any:

@@ -152,6 +152,13 @@ class Cluster:
             **KEDA, namespace=self.namespace, name=scaled_object, body=body, _request_timeout=CALL_SECONDS
         )
 
+    def triggers(self, scaled_object: str) -> list[dict[str, Any]]:
+        """What KEDA counts for a pool."""
+        found = self._custom.get_namespaced_custom_object(
+            **KEDA, namespace=self.namespace, name=scaled_object, _request_timeout=CALL_SECONDS
+        )
+        return list(found["spec"]["triggers"])
+
     def unready(self) -> list[str]:
         """What of the namespace is not yet as it was asked to be."""
         missing = [*self._unready_sets(), *self._unready_jobs(), *self._unready_objects()]

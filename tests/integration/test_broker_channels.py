@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
+import redis
 
 from windrow.broker.channels import Signals, WakeUps
 from windrow.broker.publisher import Publisher
@@ -124,6 +125,17 @@ def test_signals_come_back_after_redis_was_killed(redis_url: str, redis_server: 
             break
     publisher.signal("windrow:worker:w1", "renew")
     assert signals.wait(2) == "renew"
+    signals.close()
+    publisher.close()
+
+
+def test_a_payload_that_is_no_text_ends_no_listener(redis_url: str) -> None:
+    signals, publisher = Signals(redis_url, "windrow:beat"), Publisher(redis_url)
+    assert signals.wait(0.1) is None
+    with redis.Redis.from_url(redis_url) as anybody:
+        anybody.publish("windrow:beat", b"\xff")
+    publisher.signal("windrow:beat", "promote")
+    assert [signals.wait(10), signals.wait(10)] == ["\ufffd", "promote"]
     signals.close()
     publisher.close()
 

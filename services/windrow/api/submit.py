@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from pydantic import TypeAdapter
 
 from windrow.api.body import parse, read_body
@@ -12,6 +14,7 @@ from windrow.api.prefer import applied, wished_wait
 from windrow.api.problems import ACCEPTED, OK
 from windrow.api.services import Services
 from windrow.api.views import Receipt, job_view, render
+from windrow.core.errors import LedgerUnavailable
 from windrow.core.input import JobRequest
 from windrow.core.job import NewJob
 from windrow.core.record import JobRecord
@@ -41,12 +44,12 @@ async def submit(call: Call) -> Reply:
         guarded = guard(job, wish, caller.id, key, settings.api_idempotency_seconds)
         receipt = judged(await services.acceptor.accept_guarded(guarded), job.task)
         if seconds is not None:
-            record = await services.waiting.finished(receipt.id, seconds)
+            record = await _read(services.waiting.finished(receipt.id, seconds))
             return _waited(receipt, record, seconds)
     elif seconds is not None:
         async with services.waiting.watch(job.id) as watch:
             receipt = await _keep(services, job)
-            record = await services.waiting.final(watch, job.id, seconds, new=True)
+            record = await _read(services.waiting.final(watch, job.id, seconds, new=True))
         return _waited(receipt, record, seconds)
     else:
         receipt = await _keep(services, job)
@@ -56,6 +59,14 @@ async def submit(call: Call) -> Reply:
 async def _keep(services: Services, job: NewJob) -> Receipt:
     accepted = await services.acceptor.accept(job)
     return Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
+
+
+async def _read(waiting: Awaitable[JobRecord | None]) -> JobRecord | None:
+    """What became of a job that is kept; None while the ledger does not answer: a 503 would have it sent twice."""
+    try:
+        return await waiting
+    except LedgerUnavailable:
+        return None
 
 
 def _waited(receipt: Receipt, record: JobRecord | None, seconds: float) -> Reply:

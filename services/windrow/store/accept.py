@@ -55,7 +55,7 @@ WITH new AS MATERIALIZED (
                 THEN clock_timestamp() END,
            due, expiry,
            coalesce((r->>'max_attempts')::smallint, 3), coalesce((r->>'retry_errors')::boolean, false),
-           coalesce((r->>'retries')::smallint, 0), coalesce(r->'tags' IS NOT NULL, false),
+           coalesce((r->>'retries')::integer, 0), coalesce(r->'tags' IS NOT NULL, false),
            (r->>'hard_limit')::real, (r->>'soft_limit')::real,
            r->>'parent_id', r->>'root_id', r->>'replay_of'
     FROM timed ORDER BY id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from windrow.core.failure import failure_json
@@ -38,14 +39,14 @@ WITH hit AS MATERIALIZED (
     FROM unnest(
         %(id)s::text[], %(token)s::bigint[], %(state)s::text[], %(outcome)s::text[], %(started)s::boolean[],
         %(began)s::float8[], %(ended)s::float8[], %(result)s::text[], %(error)s::text[], %(delay)s::float8[],
-        %(counts)s::boolean[], %(retries)s::smallint[], %(children)s::text[])
+        %(counts)s::boolean[], %(retries)s::integer[], %(children)s::text[])
       AS o(id, token, state, outcome, started, began, ended, result, error, delay, counts, retries, children),
       windrow.jobs j
     WHERE j.id = o.id AND j.token = o.token AND j.state::text IN ('claimed', 'running')
     ORDER BY j.id FOR UPDATE OF j
 ), done AS (
     UPDATE windrow.jobs j
-    SET state = (CASE WHEN j.cancel_requested AND hit.state IN ('retrying', 'queued') THEN 'cancelled'
+    SET state = (CASE WHEN j.cancel_requested AND hit.state IN ('retrying', 'queued', 'blocked') THEN 'cancelled'
                       ELSE hit.state END)::windrow.job_state,
         attempt = j.attempt + hit.unsaved::int,
         failures = j.failures + hit.counts::int,
@@ -92,7 +93,9 @@ def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
     cannot be stored: split the batch until the bad one stands alone.
     """
     done = yield from _finish(outcomes, worker)
-    saved = [o for o in outcomes if o.job_id in done]
+    # A cancel met a job that was to run again.
+    stopped = {o.job_id for o in outcomes if done.get(o.job_id) is State.CANCELLED is not o.state}
+    saved = [_ended(o) if o.job_id in stopped else o for o in outcomes if o.job_id in done]
     yield from _change_payloads(saved)
     yield from open_chords([chord for o in saved for chord in o.chords])
     jobs = [job for o in saved for job in o.jobs]
@@ -103,16 +106,21 @@ def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
     )
     freed = yield from count_down([(o.job_id, part) for o in saved for part in o.parts])
     more, later = yield from free(freed.jobs)
-    # A cancel met a job that was to run again: nobody has told its chord.
-    settled = yield from settle(
-        [Ended(o.job_id, State.CANCELLED) for o in saved if done[o.job_id] is State.CANCELLED is not o.state]
-    )
+    # Nobody has told their chords.
+    settled = yield from settle([Ended(job_id, State.CANCELLED) for job_id in sorted(stopped)])
     return Finished(
         set(done),
         queued + more + settled.queued,
         scheduled or later or any(s is State.RETRYING for s in done.values()),
         failed + freed.ended + settled.ended,
     )
+
+
+def _ended(outcome: Outcome) -> Outcome:
+    """Without what was to take the job's place: `Task.replace`, or a retry on another queue."""
+    if outcome.state is State.BLOCKED:
+        return replace(outcome, replaced_by=None, jobs=(), chords=())
+    return replace(outcome, replaced_by=None)
 
 
 def _finish(outcomes: Sequence[Outcome], worker: str) -> Op[dict[str, State]]:

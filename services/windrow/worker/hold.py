@@ -62,7 +62,7 @@ class Hold:
         self.folder = Path(tempfile.mkdtemp(prefix="windrow-"))
         self.line_path = self.folder / "line"
         self.intake = choice.intake(
-            self.id, settings.pool, settings.queue_names, self.budget, settings.amqp_url
+            self.id, settings.pool, settings.queue_names, self.budget, settings.amqp_url, settings.window
         )
         self.is_prefork = pool_type == "prefork"
         self.ledger = LedgerThread(

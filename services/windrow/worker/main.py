@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         settings.log_format,
         level=options.loglevel.upper(),
         context=log_context,
-        secrets=(settings.database_url, settings.redis_url),
+        secrets=(settings.database_url, settings.redis_url, settings.amqp_url),
     )
     take_over(options.loglevel.upper())
     worker = build(settings, options.pool_type, options.loglevel, options.task_events)

@@ -69,9 +69,10 @@ class Outbox(threading.Thread):
     def run(self) -> None:
         """Call after call until stopped and empty."""
         while self._wait():
-            messages, finished = _take(self._messages), _take(self._finished)
-            events = _take(self._events)
-            signals, self._signals = list(self._signals), {}
+            with self._change:
+                messages, finished = _take(self._messages), _take(self._finished)
+                events = _take(self._events)
+                signals, self._signals = list(self._signals), {}
             try:
                 sent = self._publisher.publish(messages, finished, events, signals)
                 if sent.refused_ids:
@@ -81,6 +82,10 @@ class Outbox(threading.Thread):
                 logger.warning(
                     "The broker did not take %d messages; the relay will send them: %s", len(messages), exc
                 )
+            except Exception:
+                # What is lost here, the relay finds; without this thread nothing would ever be sent again.
+                self.failures += 1
+                logger.exception("%d messages were not sent", len(messages))
         self._publisher.close()
 
     def _wait(self) -> bool:

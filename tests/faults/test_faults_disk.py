@@ -26,7 +26,7 @@ from tests.support.fixtures import TEST_POSTGRES
 from windrow.dev.postgres_server import PostgresServer
 from windrow.store.migrate import migrate
 
-pytestmark = [pytest.mark.timeout(0 if FULL else 180), pytest.mark.xdist_group("disk")]
+pytestmark = [pytest.mark.timeout(0 if FULL else 300), pytest.mark.xdist_group("disk")]
 
 DISK_MEGABYTES = 320
 

@@ -24,7 +24,7 @@ from tests.support.postgres_standby import StandbyServer
 from windrow.dev.postgres_server import PostgresServer
 from windrow.store.migrate import migrate
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 #: Seconds of writes that the asynchronous standby has not when its primary dies.
 BEHIND_SECONDS = 1.5

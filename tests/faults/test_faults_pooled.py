@@ -19,7 +19,7 @@ from tests.support.databases import Databases
 from tests.support.pgbouncer_server import PgBouncerServer
 from windrow.dev.postgres_server import PostgresServer
 
-pytestmark = [pytest.mark.timeout(0 if FULL else 180), pytest.mark.xdist_group("pooled")]
+pytestmark = [pytest.mark.timeout(0 if FULL else 300), pytest.mark.xdist_group("pooled")]
 
 
 @pytest.fixture(scope="module")

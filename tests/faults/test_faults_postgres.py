@@ -12,7 +12,7 @@ from tests.faults.sizes import FULL, lasting
 from tests.faults.trial import Trial, fault
 from tests.faults.world import World
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 #: Claims commit asynchronously: a crash of PostgreSQL forgets those of its last moments (three times its
 #: wal_writer_delay of 0.2 s), and what they had begun runs again. So many runs a crash at most, of what is short.

@@ -22,7 +22,7 @@ from windrow.dev.ports import free_port
 from windrow.store.accept import accept
 from windrow.store.ledger import Ledger
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 #: What a caller may wait while Redis is away.
 SUBMIT_SECONDS = 0.5

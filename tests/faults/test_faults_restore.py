@@ -30,7 +30,7 @@ from windrow.store import queues
 from windrow.store.ledger import Ledger
 from windrow.store.migrate import migrate
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 
 class Restorable(NamedTuple):

@@ -65,7 +65,7 @@ def look(world: World) -> Sample | None:
     return None
 
 
-@fault(24, "soak with 1, 10 and 15 at random", 90)
+@fault(24, "soak with 2, 10, 15 and 17 at random", 90)
 def test_memory_connections_and_descriptors_stay_flat_while_faults_come_at_random(trial: Trial) -> None:
     world, doors = trial.world, trial.world.doors
     # Main processes live on, or there would be nothing to compare.

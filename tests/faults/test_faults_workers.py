@@ -15,7 +15,7 @@ from tests.faults.trial import Trial, fault
 from tests.faults.victims import kill_child
 from tests.faults.world import CHILDREN
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 #: A job longer than any drain of these tests.
 LONG_SECONDS = 4.0

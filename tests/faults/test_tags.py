@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import redis
 
 from tests.faults.report import Report
@@ -18,6 +19,7 @@ BOUND_SECONDS = 75.0
 LATER = {"WINDROW_SETTLE_AFTER_SECONDS": "3600", "WINDROW_SETTLE_EVERY_SECONDS": "3600"}
 
 
+@pytest.mark.timeout(300)
 def test_the_tags_of_a_dead_worker_are_gone_once_it_was_rescued_without_any_settling(
     world: World, report: Report
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.finished import Finished
 from tests.faults.progress import Progress
 from tests.faults.report import Line, Report
-from tests.faults.rows import Row, Rows
+from tests.faults.rows import Row, Rows, read_rows
 from tests.faults.sizes import FULL
 
 #: Names of a report's user properties.
@@ -80,6 +80,10 @@ class Collector:
     def everything(self) -> tuple[Rows, Report]:
         """Of this run, and of those that it went on from."""
         rows, report = Rows(), Report()
+        if self._config.getoption("lf", False):
+            # What failed, once more: the rest is as it was.
+            fresh = {row.fault for some, _ in self._heard.values() for row in some}
+            rows.rows += [row for row in read_rows(self._file(rows)) if row.fault not in fresh]
         earlier = self.finished.rows_and_lines() if self.finished else {}
         for some, lines in {**earlier, **self._heard}.values():
             rows.rows += some
@@ -93,16 +97,18 @@ class Collector:
     def summary(self, terminal: pytest.TerminalReporter) -> None:
         """Print both tables and write them to build/."""
         rows, report = self.everything()
-        root = Path(self._config.rootpath)
-        for title, table, file in (
-            ("crash tests", report if report.lines else None, "crash.json"),
-            ("faults", rows if rows.rows else None, "faults-full-rows.json" if FULL else "faults.json"),
-        ):
-            if table is None:
+        for title, table in (("crash tests", report), ("faults", rows)):
+            if not table:
                 continue
             terminal.section(title)
             for name, note in table.notes.items():
                 terminal.write_line(f"{name}: {note}")
             terminal.write_line(table.table())
-            table.write(root / "build" / file)
-            terminal.write_line(f"written to build/{file}")
+            table.write(self._file(table))
+            terminal.write_line(f"written to build/{self._file(table).name}")
+
+    def _file(self, table: Rows | Report) -> Path:
+        name = (
+            "crash.json" if isinstance(table, Report) else "faults-full-rows.json" if FULL else "faults.json"
+        )
+        return Path(self._config.rootpath) / "build" / name

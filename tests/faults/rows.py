@@ -52,6 +52,9 @@ class Rows:
         self.rows: list[Row] = []
         self.notes: dict[str, object] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
     def cells(self) -> list[tuple[str, ...]]:
         """The table's rows as text, in the order of the faults."""
         rows = sorted(self.rows, key=lambda row: row.fault)
@@ -97,3 +100,8 @@ class Rows:
         path.parent.mkdir(exist_ok=True)
         rows = [asdict(row) for row in sorted(self.rows, key=lambda row: row.fault)]
         path.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """What `Rows.write` wrote; nothing when there is no such file."""
+    return [Row(**row) for row in json.loads(path.read_text())] if path.exists() else []

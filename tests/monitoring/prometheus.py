@@ -119,7 +119,7 @@ class Prometheus:
 
         Those over hours are near to it for hours.
         """
-        near = 'absent(max_over_time(ALERTS{alertname!~".+Slow"}[6s]))'
+        near = 'absent(max_over_time(ALERTS{alertname!~".+Slow"}[10s]))'
         return self.value(near) == 1 and not self.alerts()
 
     def value(self, expr: str) -> float | None:

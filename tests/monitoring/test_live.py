@@ -75,10 +75,13 @@ def scene(stack: Stack, alert: str, induce: Callable[[], object]) -> dict[str, A
     use(stack)
     began = time.time()
     induce()
+    # Prometheus tells the Alertmanager a moment before its own record has it.
     stack.world.until(
-        lambda: alert in prometheus.alerts(), FIRE_SECONDS, lambda: (alert, prometheus.alerts())
+        lambda: alert in prometheus.alerts() and alert in prometheus.fired(began),
+        FIRE_SECONDS,
+        lambda: (alert, prometheus.alerts()),
     )
-    assert prometheus.fired(began) == {alert}
+    assert prometheus.fired(began) == {alert}, prometheus.alerts()
     (found,) = prometheus.alerts()[alert]
     notes = found["annotations"]
     assert notes["runbook_url"].endswith(f"/{alert}.md")
@@ -121,8 +124,10 @@ def test_slow_tasks(stack: Stack, began: float) -> None:
 def test_a_queue_that_nobody_serves(stack: Stack, began: float) -> None:
     ids: list[str] = []
     submit = lambda: ids.extend(stack.world.submit("reports.render", queue=STUCK, count=3))  # noqa: E731
-    assert scene(stack, "WindrowBacklogWithoutWorkers", submit)["labels"]["queue"] == STUCK
-    stack.world.cancel(ids)
+    try:
+        assert scene(stack, "WindrowBacklogWithoutWorkers", submit)["labels"]["queue"] == STUCK
+    finally:
+        stack.world.cancel(ids)
 
 
 def test_a_queue_whose_workers_do_not_come_to_its_oldest_job(stack: Stack, began: float) -> None:
@@ -139,8 +144,10 @@ def test_a_queue_whose_workers_do_not_come_to_its_oldest_job(stack: Stack, began
             f"run_at = run_at - interval '2 minutes' WHERE id IN ('{waiting[0]}', '{waiting[1]}')"
         )
 
-    assert scene(stack, "WindrowOldestJobWaits", late)["labels"]["queue"] == "default"
-    stack.world.cancel(ids)
+    try:
+        assert scene(stack, "WindrowOldestJobWaits", late)["labels"]["queue"] == "default"
+    finally:
+        stack.world.cancel(ids)
 
 
 def test_a_beat_that_is_gone_and_everything_is_well_again_after_all(stack: Stack, began: float) -> None:

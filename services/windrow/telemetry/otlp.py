@@ -12,8 +12,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-from windrow.telemetry.traces import Value
+from opentelemetry.util.types import AttributeValue
 
 _KINDS = {"server": trace.SpanKind.SERVER, "consumer": trace.SpanKind.CONSUMER}
 #: Milliseconds to send what waits at the end of a process: its receiver may be away.
@@ -35,7 +34,7 @@ class OtlpTracing:
 
     @contextmanager
     def span(
-        self, name: str, kind: str, parent: str | None, attributes: Mapping[str, Value]
+        self, name: str, kind: str, parent: str | None, attributes: Mapping[str, AttributeValue]
     ) -> Iterator[_Said]:
         """See `traces.Tracing`."""
         context = self._propagator.extract({"traceparent": parent}) if parent else None
@@ -55,7 +54,7 @@ class _Said:
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
-    def say(self, **attributes: Value) -> None:
+    def say(self, **attributes: AttributeValue) -> None:
         self._span.set_attributes({name.replace("__", "."): value for name, value in attributes.items()})
 
     def rename(self, name: str) -> None:

@@ -270,22 +270,20 @@ def test_workers_that_wake_up_after_they_were_taken_for_dead_commit_nothing_stal
     asleep = 2 * (15.0 if FULL else float(TIMES["LEASE_SECONDS"])) + 1
     stops = 0
     at_once = count(1, 2)
-    with (
-        more_workers(trial, count(0, 2)),
-        trial.load(kinds={"slow": 3, "add": 2, "flow": 1}, rate=15),
-    ):
-        for _ in trial.each(2, 25):
-            names = trial.rng.sample(doors.names("worker"), at_once)
-            for name in names:
-                trial.world.wait(lambda: trial.world.knows(name), "its row", 60)  # noqa: B023 - called at once
-                doors.send_all(name, signal.SIGSTOP)
-            trial.world.killed()
-            time.sleep(lasting(asleep, asleep))
-            for name in names:
-                doors.send_all(name, signal.SIGCONT)
-            stops += at_once
-            trial.pause(0.5, 1.0)
-    trial.note = f"{stops} stops of {asleep:g} s"
-    # Each child's job, and what waited in the pool behind it.
-    trial.judge(extra_runs=stops * CHILDREN * 4)
-    assert trial.deaths() == 0
+    with more_workers(trial, count(0, 2)):
+        with trial.load(kinds={"slow": 3, "add": 2, "flow": 1}, rate=15):
+            for _ in trial.each(2, 25):
+                names = trial.rng.sample(doors.names("worker"), at_once)
+                for name in names:
+                    trial.world.wait(lambda: trial.world.knows(name), "its row", 60)  # noqa: B023 - called at once
+                    doors.send_all(name, signal.SIGSTOP)
+                trial.world.killed()
+                time.sleep(lasting(asleep, asleep))
+                for name in names:
+                    doors.send_all(name, signal.SIGCONT)
+                stops += at_once
+                trial.pause(0.5, 1.0)
+        trial.note = f"{stops} stops of {asleep:g} s"
+        # Each child's job, and what waited in the pool behind it.
+        trial.judge(extra_runs=stops * CHILDREN * 4)
+        assert trial.deaths() == 0

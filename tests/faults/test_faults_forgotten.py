@@ -28,7 +28,7 @@ from windrow.core.job import NewJob
 from windrow.store.accept import accept
 from windrow.store.ledger import Ledger
 
-pytestmark = pytest.mark.timeout(0 if FULL else 240)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 
 class Pace(NamedTuple):

@@ -22,6 +22,7 @@ MAX_SKIP = 4
 HIT_SECONDS = 120.0 if REAL else 40.0
 
 
+@pytest.mark.timeout(300)
 def test_without_a_kill_every_job_ends_and_none_runs_twice(world: World, report: Report) -> None:
     world.begin()
     world.load.round()
@@ -36,7 +37,7 @@ _SHOWN = [
 ]
 
 
-@pytest.mark.timeout(0 if REAL else 180)
+@pytest.mark.timeout(0 if REAL else 300)
 @pytest.mark.parametrize("point", _SHOWN)
 def test_a_kill_at_this_point_loses_and_doubles_nothing(
     world: World, report: Report, point: Point, seed: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,9 +35,11 @@ def test_the_tags_of_a_dead_worker_are_gone_once_it_was_rescued_without_any_sett
             world.load.submit("long")
         world.wait(lambda: tags(world, worker), f"tag of {name}", 30)
         world.killed()
+        killed_at = time.monotonic()
         world.doors.kill(name)
         seconds = bound(BOUND_SECONDS, machine_factor())
         world.wait(lambda: not tags(world, worker), "Redis without the dead worker's tags", seconds)
+        assert time.monotonic() - killed_at < seconds
         judged(world, report, "tags, without settling")
 
 

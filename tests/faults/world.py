@@ -37,6 +37,8 @@ DOORS = {"api": "api", "worker-1": "worker", "worker-2": "worker", "beat-1": "be
 CHILDREN = 2
 #: Seconds for everything to end after the last kill. The longest real way: a lease, a retry's delay, settle.
 END_SECONDS = 240.0 if FULL else 60.0
+#: What a machine may need for anything at all that has lost its breath.
+MIN_WAIT_SECONDS = 120.0
 #: Schedules go on meanwhile: their youngest jobs may still be under way.
 YOUNG_SECONDS = 4.0
 
@@ -270,8 +272,8 @@ class World:
         return f"{task} {job_id}: " + ", ".join(f"{state} {seconds:+.1f}" for state, seconds in moves)
 
     def wait(self, met: Callable[[], object], what: str, seconds: float) -> None:
-        """Until `met()`; fails with every log after so many seconds."""
-        deadline = time.monotonic() + seconds
+        """Until `met()`; fails with every log after so many seconds, MIN_WAIT_SECONDS at least: it is no measure."""
+        deadline = time.monotonic() + max(seconds, MIN_WAIT_SECONDS)
         while not met():
             if time.monotonic() > deadline:
                 logs = "\n".join(f"== {name}\n{self.doors.log(name)[-3000:]}" for name in DOORS)

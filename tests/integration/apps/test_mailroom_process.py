@@ -147,6 +147,9 @@ def test_the_ledgers_latest_jobs_are_records(database: str) -> None:
     assert columns["state"]["top"][0]["value"] == "queued"
     # What a job's id is good for is not everybody's who may ask for statistics.
     assert "id" not in columns
+    for records in (0, -1, 100_001):
+        with pytest.raises(NoRecords, match="1 to 100000"):
+            run({"kind": "jobs", "records": records})
 
 
 def test_the_latest_jobs_are_the_newest_whatever_their_ids(database: str) -> None:

@@ -9,6 +9,10 @@ READY := .venv/.complete
 LANES ?= 2
 SUITES := unit integration contract conformance promises chart-test monitoring faults
 
+# Faults are waited for most of the time: `make faults` and faults-full have so many stacks beside one another.
+FAULT_LANES ?= $(if $(filter faults-full,$@),5,3)
+SIDE_BY_SIDE = $(if $(filter faults faults-full,$@),-n $(FAULT_LANES) --dist loadgroup --no-loadscope-reorder)
+
 # CI's machine is shared: what needs processes may fail once there, and what shares a broken server with it a second time;
 # so what failed is tried again at once, then on servers of its own (monitoring as a whole: its scenes build on each other).
 # The run says what it repeated.
@@ -63,7 +67,7 @@ $(SUITES): $(READY)
 	@echo '== $@'
 	@# A folder of its own: another pytest would close the usual one to the account that PostgreSQL runs under.
 	@folder=$$(mktemp -d) status=0; \
-	suite() { $(BIN)/pytest tests/$(@:-test=) -o cache_dir=.pytest_cache/$@ $(ARGS) "$$@" || status=$$?; }; \
+	suite() { $(BIN)/pytest tests/$(@:-test=) -o cache_dir=.pytest_cache/$@ $(SIDE_BY_SIDE) $(ARGS) "$$@" || status=$$?; }; \
 	suite --basetemp=$$folder/t $(if $(AGAIN),--reruns 1 -raR); \
 	if [ $$status = 1 ] && [ -n '$(AGAIN)' ]; then \
 		echo '== $@: what failed, once more on servers of its own'; \
@@ -81,11 +85,13 @@ chart-test: ## The Helm chart: lint, schemas, guards, contracts; builds Helm and
 monitoring: ## A real Prometheus and Alertmanager over a running stack; WINDROW_RECORD=1, WINDROW_PICTURES=1 keep what it saw
 faults: ## Processes killed, stores taken away, times at 1/20; writes build/faults.json. ARGS='--seed 7 --only 1,11'
 
-# As they are: nothing is repeated, and WINDROW_FAULTS_ONLY=1 does one of them.
-faults-full: $(READY) ## Every fault with real times and counts, for hours; writes its table into docs/reliability.md
+# As they are: nothing is repeated. What has ended is kept in build/faults-full.json: the next start of the same commit
+# goes on from there. WINDROW_FAULTS_ONLY=1 does one of them.
+faults-full: $(READY) ## Every fault with real times and counts, in an hour; writes its tables into docs/reliability.md
 	@echo '== $@'
 	@folder=$$(mktemp -d) status=0; \
-	WINDROW_FAULTS=full $(BIN)/pytest tests/faults -s -m fault --report --basetemp=$$folder/t $(ARGS) || status=$$?; \
+	WINDROW_FAULTS=full $(BIN)/pytest tests/faults -m 'fault or measured' $(SIDE_BY_SIDE) --report \
+		--basetemp=$$folder/t $(ARGS) || status=$$?; \
 	rm -rf "$$folder"; exit $$status
 
 faults-mutants: $(READY) ## Break six guards, one at a time in a copy of the tree: each must turn a test red

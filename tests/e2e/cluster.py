@@ -93,8 +93,21 @@ class Cluster:
     def run(self, pod: str, *command: str) -> str:
         """`kubectl exec`: what the command printed, errors too."""
         call = self.core.connect_get_namespaced_pod_exec
-        options = {"stdout": True, "stderr": True, "_request_timeout": CALL_SECONDS}
-        return str(stream(call, pod, self.namespace, command=list(command), **options))
+        options = {
+            "stdout": True,
+            "stderr": True,
+            "_request_timeout": CALL_SECONDS,
+            "_preload_content": False,
+        }
+        ran: Any = stream(call, pod, self.namespace, command=list(command), **options)
+        try:
+            ran.run_forever(timeout=CALL_SECONDS)
+            return str(ran.read_all())
+        finally:
+            ran.close()
+            # It leaves the socket under its own to the garbage collector.
+            if ran.sock.sock is not None:
+                ran.sock.sock.close()
 
     def pods(self, component: str, pool: str = "") -> list[Pod]:
         """The pods of a component, or of one pool of workers; those on their way out, too."""

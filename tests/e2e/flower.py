@@ -28,7 +28,7 @@ def picture(release: Release, path: Path) -> int:
     assert secret is not None
     name, _, password = secret.partition(":")
     with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
-        eventually("Flower is well", 60, lambda: client.get("/healthcheck").status_code == 200)
+        eventually("Flower is well", 60, lambda: _well(client))
         assert client.get("/workers").status_code == 401
         client.auth = httpx.BasicAuth(name, password)
         # Read-only: nothing of a worker can be changed.
@@ -40,6 +40,14 @@ def picture(release: Release, path: Path) -> int:
         with _without_password(client) as page:
             _draw(page, path)
     return len(workers)
+
+
+def _well(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthcheck").status_code == 200
+    except httpx.TransportError:
+        # The NodePort is a moment old.
+        return False
 
 
 def _draw(url: str, path: Path) -> None:

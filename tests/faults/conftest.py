@@ -1,4 +1,4 @@
-"""One stack for all crash tests and faults of a run, and their tables at the end.
+"""One stack a lane for its crash tests and faults, and the tables of all lanes at the end.
 
 `--seed N` replays a run, `--only 1,11` runs those faults; WINDROW_FAULTS_SEED and WINDROW_FAULTS_ONLY do the same.
 """
@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.births import Nursery
+from tests.faults.collect import Collector
+from tests.faults.finished import Finished
+from tests.faults.order import place
 from tests.faults.report import Report
 from tests.faults.rows import Rows
-from tests.faults.sizes import FULL, machine_factor, new_seed
+from tests.faults.sizes import FULL, new_seed
 from tests.faults.trial import Fault, Trial
 from tests.faults.world import World
 from tests.support.databases import Databases
@@ -21,9 +25,8 @@ from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
 from windrow.dev.redis_server import RedisServer
 
-REPORT = pytest.StashKey[Report]()
-ROWS = pytest.StashKey[Rows]()
-SEED = pytest.StashKey[int]()
+COLLECTOR = pytest.StashKey[Collector]()
+DONE = pytest.StashKey[set[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,22 +37,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(number, name, bound): which fault of docs/reliability.md it is")
+    config.addinivalue_line("markers", "measured: a crash point whose recovery the full form measures")
+    lane = getattr(config, "workerinput", None)
     given = config.getoption("--seed", None) or os.environ.get("WINDROW_FAULTS_SEED")
-    config.stash[SEED] = int(given) if given else new_seed()
+    seed = lane["faults seed"] if lane else int(given) if given else new_seed()
+    finished = Finished(Path(config.rootpath)) if FULL and not lane else None
+    config.stash[DONE] = set(lane["faults done"] if lane else finished.done if finished else ())
+    config.stash[COLLECTOR] = Collector(config, seed, finished)
+    config.pluginmanager.register(config.stash[COLLECTOR])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     only = _only(config)
-    if not only:
-        return
-    numbers = {int(word) for word in only.split(",")}
+    numbers = {int(word) for word in only.split(",")} if only else set()
+    done = config.stash[DONE]
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
         marker = item.get_closest_marker("fault")
-        (kept if marker is not None and marker.args[0] in numbers else left).append(item)
+        wanted = not numbers or (marker is not None and marker.args[0] in numbers)
+        (kept if wanted and item.nodeid not in done else left).append(item)
     config.hook.pytest_deselected(items=left)
-    items[:] = kept
+    items[:] = sorted(kept, key=place)
 
 
 def _only(config: pytest.Config) -> str:
@@ -57,28 +66,27 @@ def _only(config: pytest.Config) -> str:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"faults: seed {config.stash[SEED]}{', real times and counts' if FULL else ', times and bounds at 1/20'}"
+    form = ", real times and counts" if FULL else ", times and bounds at 1/20"
+    done = len(config.stash[DONE])
+    return f"faults: seed {config.stash[COLLECTOR].seed}{form}" + (f", {done} done before" if done else "")
 
 
 @pytest.fixture(scope="session")
 def report(pytestconfig: pytest.Config) -> Report:
-    """Lines of every test of the run."""
-    return pytestconfig.stash.setdefault(REPORT, Report())
+    """Lines of the test that runs."""
+    return pytestconfig.stash[COLLECTOR].report
 
 
 @pytest.fixture(scope="session")
 def rows(pytestconfig: pytest.Config) -> Rows:
-    """Rows of every fault of the run."""
-    rows = pytestconfig.stash.setdefault(ROWS, Rows())
-    rows.notes.setdefault("seed", pytestconfig.stash[SEED])
-    rows.notes.setdefault("machine factor", round(machine_factor(), 1))
-    return rows
+    """Rows of the test that runs."""
+    return pytestconfig.stash[COLLECTOR].rows
 
 
 @pytest.fixture(scope="session")
 def seed(pytestconfig: pytest.Config) -> int:
     """Of all random choices."""
-    return pytestconfig.stash[SEED]
+    return pytestconfig.stash[COLLECTOR].seed
 
 
 def which(request: pytest.FixtureRequest) -> Fault:
@@ -95,41 +103,36 @@ def trial(world: World, rows: Rows, seed: int, request: pytest.FixtureRequest) -
 
 
 @pytest.fixture(scope="session")
+def nursery(guard: Guard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Where every door of this lane comes from."""
+    nursery = Nursery(guard, tmp_path_factory.mktemp("nursery") / "log")
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="session")
 def world(
     postgres_server: PostgresServer,
     redis_server: RedisServer,
     databases: Databases,
-    guard: Guard,
+    nursery: Nursery,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     """The stack; see there."""
     url = databases.create()
-    world = World(postgres_server, redis_server, url, guard, tmp_path_factory.mktemp("faults"))
+    world = World(postgres_server, redis_server, url, nursery, tmp_path_factory.mktemp("faults"))
     yield world
     world.close()
     databases.drop(url)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    root = Path(config.rootpath)
-    report, rows = config.stash.get(REPORT, None), config.stash.get(ROWS, None)
-    if report is not None and report.lines:
-        terminalreporter.section("crash tests")
-        for name, note in report.notes.items():
-            terminalreporter.write_line(f"{name}: {note}")
-        terminalreporter.write_line(report.table())
-        report.write(root / "build" / "crash.json")
-        terminalreporter.write_line("written to build/crash.json")
-    if rows is not None and rows.rows:
-        terminalreporter.section("faults")
-        for name, note in rows.notes.items():
-            terminalreporter.write_line(f"{name}: {note}")
-        terminalreporter.write_line(rows.table())
-        rows.write(root / "build" / "faults.json")
-        terminalreporter.write_line("written to build/faults.json")
-        # A part of it must not take the place of the whole.
-        if config.getoption("--report", False) and not _only(config):
-            from tests.faults.write_report import write_report
+    collector = config.stash[COLLECTOR]
+    collector.summary(terminalreporter)
+    # A part of it must not take the place of the whole.
+    if config.getoption("--report", False) and not _only(config):
+        from tests.faults.write_report import write_report
 
-            write_report(rows, root)
-            terminalreporter.write_line("written into docs/reliability.md")
+        rows, report = collector.everything()
+        write_report(rows, report, Path(config.rootpath))
+        terminalreporter.write_line("written into docs/reliability.md")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from windrow.dev.guard import Guard
+from tests.faults.births import BIRTH_SECONDS, Graves, Nursery
 
 #: A door that dies by itself is not started again in a tight loop.
 RESTART_SECONDS = 0.05
@@ -22,31 +19,18 @@ RESTART_SECONDS = 0.05
 class Kept:
     """Doors by name (`worker-1`); `kill` them as often as you like."""
 
-    def __init__(self, guard: Guard, folder: Path, env: Mapping[str, str]) -> None:
-        self._guard = guard
+    def __init__(self, nursery: Nursery, folder: Path, env: Mapping[str, str]) -> None:
+        self._nursery = nursery
         self._folder = folder
         self._env = dict(env)
         self._doors: dict[str, str] = {}
         self._extra: dict[str, Mapping[str, str]] = {}
         self._retired: set[str] = set()
         self._pids: dict[str, int] = {}
-        self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._born: queue.Queue[int] = queue.Queue()
         #: (name, exit status) of every end, in order.
         self.ends: list[tuple[str, int]] = []
-        with (folder / "nursery.log").open("wb") as log:
-            self._nursery = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.nursery"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
-        guard.watch(self._nursery.pid)
-        self._ears = threading.Thread(target=self._listen, name="nursery-ears", daemon=True)
-        self._ears.start()
-        self._graves: queue.Queue[tuple[int, int]] = queue.Queue()
+        self._graves: Graves = queue.Queue()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._keeper.start()
 
@@ -101,38 +85,18 @@ class Kept:
         return (self._folder / f"{name}.log").read_text(errors="replace")
 
     def close(self) -> None:
-        """Kill everything."""
+        """Kill everything, and start nothing again."""
         self._stopping.set()
+        self._keeper.join(BIRTH_SECONDS)
         for pid in list(self._pids.values()):
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-        assert self._nursery.stdin is not None
-        self._nursery.stdin.close()
-        self._nursery.wait(10)
-        self._ears.join(10)
-        self._keeper.join(10)
-        assert self._nursery.stdout is not None
-        self._nursery.stdout.close()
 
     def _start(self, name: str) -> None:
         env = {**self._env, **self._extra[name]}
-        order = {"door": self._doors[name], "env": env, "log": str(self._folder / f"{name}.log")}
-        with self._lock:
-            assert self._nursery.stdin is not None
-            self._nursery.stdin.write(json.dumps(order).encode() + b"\n")
-            self._nursery.stdin.flush()
-            pid = self._born.get(timeout=30)
+        pid = self._nursery.bear(self._doors[name], env, self._folder / f"{name}.log", self._graves)
         self._pids[name] = pid
-        self._guard.watch(pid, signal.SIGKILL)
-
-    def _listen(self) -> None:
-        assert self._nursery.stdout is not None
-        for line in self._nursery.stdout:
-            words = json.loads(line)
-            if "pid" in words:
-                self._born.put(words["pid"])
-            else:
-                self._graves.put((words["exit"], words["status"]))
+        self._nursery.guard.watch(pid, signal.SIGKILL)
 
     def _keep(self) -> None:
         while not self._stopping.is_set():
@@ -144,7 +108,7 @@ class Kept:
             if name is None:
                 continue
             self.ends.append((name, status))
-            self._guard.forget(pid)
+            self._nursery.guard.forget(pid)
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
             if name in self._retired:

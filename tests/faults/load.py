@@ -20,7 +20,7 @@ from tests.faults.sizes import FULL
 from windrow.core.errors import LedgerUnavailable
 
 #: Seconds that a caller goes on trying.
-PATIENCE = 60.0
+PATIENCE = 300.0 if FULL else 120.0
 #: The API's own limits, one after the other: a connection and a statement for its caller's key, the same for the job.
 ANSWER_SECONDS = 40.0 if FULL else 12.0
 #: What is submitted over HTTP in one round, by kind.

@@ -57,6 +57,9 @@ class Report:
         self.lines: list[Line] = []
         self.notes: dict[str, object] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
     def table(self) -> str:
         """As text, the sum below."""
         width = max([len(line.point) for line in self.lines] + [5])

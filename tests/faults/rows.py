@@ -27,6 +27,8 @@ class Row:
     note: str = ""
     #: "ok", or what was found.
     verdict: str = "ok"
+    #: How much slower than a quiet machine this one was meanwhile; the bound was stretched by it.
+    factor: float = 0.0
 
 
 _HEAD = (
@@ -44,19 +46,21 @@ _HEAD = (
 
 
 class Rows:
-    """Collects rows; a control is put beside the row whose fault has its number."""
+    """Collects rows; what a `control 01 …` lost is put beside the rows whose fault has its number."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.controls: dict[int, str] = {}
         self.notes: dict[str, object] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
 
     def cells(self) -> list[tuple[str, ...]]:
         """The table's rows as text, in the order of the faults."""
         rows = sorted(self.rows, key=lambda row: row.fault)
+        controls = {row.fault.split(" ")[1]: row.control for row in rows if row.fault.startswith("control")}
         for row in rows:
-            number = row.fault.split(" ", 1)[0]
-            row.control = self.controls.get(int(number), "") if number.isdigit() else row.control
+            row.control = controls.get(row.fault.split(" ")[0], row.control)
         return [
             (
                 row.fault,
@@ -96,3 +100,8 @@ class Rows:
         path.parent.mkdir(exist_ok=True)
         rows = [asdict(row) for row in sorted(self.rows, key=lambda row: row.fault)]
         path.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """What `Rows.write` wrote; nothing when there is no such file."""
+    return [Row(**row) for row in json.loads(path.read_text())] if path.exists() else []

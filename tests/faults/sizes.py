@@ -6,7 +6,9 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 #: `make faults-full`: real time constants, real counts.
 FULL = os.environ.get("WINDROW_FAULTS") == "full"
@@ -18,6 +20,7 @@ FIXED_SECONDS = 4.0
 #: Seconds to start a small Python process on a quiet machine; a slower one gets longer bounds.
 QUIET_SECONDS = 0.08
 MAX_FACTOR = 10.0
+PROBE_SECONDS = 4.0
 #: The short form runs beside another suite, which may start its busiest part a moment after the machine was measured.
 MIN_FACTOR = 1.0 if FULL else 2.0
 
@@ -37,14 +40,42 @@ def bound(real_seconds: float, factor: float) -> float:
     return (real_seconds if FULL else real_seconds / SHRINK + FIXED_SECONDS) * factor
 
 
+def probe() -> float:
+    """Seconds to start a small Python process now, by those of a quiet machine."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import json, socket"], check=True, timeout=60)
+    return (time.monotonic() - began) / QUIET_SECONDS
+
+
 def machine_factor() -> float:
     """How much slower than a quiet machine this one is just now: MIN_FACTOR or more. Takes a third of a second."""
-    seconds = []
-    for _ in range(3):
-        began = time.monotonic()
-        subprocess.run([sys.executable, "-c", "import json, socket"], check=True, timeout=60)
-        seconds.append(time.monotonic() - began)
-    return min(max(sorted(seconds)[1] / QUIET_SECONDS, MIN_FACTOR), MAX_FACTOR)
+    return _within(sorted(probe() for _ in range(3))[1])
+
+
+class Tempo(threading.Thread):
+    """Looks again and again while something is being broken: a bound is that of the slowest moment."""
+
+    def __init__(self) -> None:
+        super().__init__(name="tempo", daemon=True)
+        self._ending = threading.Event()
+        self._seen: list[float] = []
+
+    def run(self) -> None:
+        while not self._ending.wait(PROBE_SECONDS):
+            with suppress(subprocess.TimeoutExpired):
+                self._seen.append(probe())
+
+    def stop(self) -> float:
+        """The largest median of three in a row, within the limits of `machine_factor`."""
+        self._ending.set()
+        self.join(60)
+        return _within(
+            max((sorted(self._seen[n : n + 3])[1] for n in range(len(self._seen) - 2)), default=0.0)
+        )
+
+
+def _within(factor: float) -> float:
+    return min(max(factor, MIN_FACTOR), MAX_FACTOR)
 
 
 def new_seed() -> int:

@@ -33,7 +33,7 @@ class Steady(threading.Thread):
     def stop(self) -> None:
         """End once enough was submitted; waits for that."""
         self._ending.set()
-        self.join(self._least / self._rate * 3 + 60)
+        self.join(self._least / self._rate * 10 + 120)
         assert not self.is_alive(), "the load does not come to its end"
 
     def run(self) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
+from tests.faults.births import Nursery
 from tests.faults.conftest import which
 from tests.faults.rows import Rows
 from tests.faults.sizes import FULL, lasting
@@ -22,11 +23,10 @@ from tests.faults.trial import Trial, fault
 from tests.faults.ways import DIRECT, open_world
 from tests.faults.world import World
 from tests.support.fixtures import TEST_POSTGRES
-from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
 from windrow.store.migrate import migrate
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = [pytest.mark.timeout(0 if FULL else 300), pytest.mark.xdist_group("disk")]
 
 DISK_MEGABYTES = 320
 
@@ -41,15 +41,15 @@ class Disk(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def disk(guard: Guard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+def disk(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
     folder = tmp_path_factory.mktemp("disk")
     mounted = mount(folder)
     options = {**TEST_POSTGRES, "min_wal_size": "32MB", "max_wal_size": "64MB"}
-    server = PostgresServer(folder / "server", usual_port=0, guard=guard, options=options)
+    server = PostgresServer(folder / "server", usual_port=0, guard=nursery.guard, options=options)
     try:
         server.start()
         migrate(server.url)
-        with open_world(DIRECT, server, server.url, guard, tmp_path_factory.mktemp("disk-world")) as world:
+        with open_world(DIRECT, server, server.url, nursery, tmp_path_factory.mktemp("disk-world")) as world:
             yield Disk(folder, mounted, server, world)
     finally:
         server.stop()

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.sizes import FULL, bound, lasting
 from tests.faults.trial import Trial, fault
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 
 @fault(18, "API SIGKILLed in requests", 40)

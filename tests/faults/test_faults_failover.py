@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests.faults.births import Nursery
 from tests.faults.conftest import which
 from tests.faults.rows import Rows
 from tests.faults.sizes import FULL
@@ -20,11 +21,10 @@ from tests.faults.ways import DIRECT, open_world
 from tests.faults.world import World
 from tests.support.fixtures import TEST_POSTGRES
 from tests.support.postgres_standby import StandbyServer
-from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
 from windrow.store.migrate import migrate
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 #: Seconds of writes that the asynchronous standby has not when its primary dies.
 BEHIND_SECONDS = 1.5
@@ -41,7 +41,7 @@ class Pair(NamedTuple):
 
 @pytest.fixture
 def pair(
-    guard: Guard,
+    nursery: Nursery,
     tmp_path_factory: pytest.TempPathFactory,
     rows: Rows,
     seed: int,
@@ -50,9 +50,9 @@ def pair(
     """The doors know both servers by one address, and take the one that writes."""
     folder = tmp_path_factory.mktemp("pair")
     options = {**TEST_POSTGRES, "wal_keep_size": "256MB"}
-    primary = PostgresServer(folder / "one", usual_port=0, guard=guard, options=options)
+    primary = PostgresServer(folder / "one", usual_port=0, guard=nursery.guard, options=options)
     primary.start()
-    standby = StandbyServer(folder / "two", primary, guard=guard, options=options)
+    standby = StandbyServer(folder / "two", primary, guard=nursery.guard, options=options)
     standby.start()
     try:
         with psycopg.connect(primary.url, autocommit=True) as connection:
@@ -61,7 +61,7 @@ def pair(
                 connection.execute("SELECT pg_reload_conf()")
         url = both(primary, standby)
         migrate(url)
-        with open_world(DIRECT, primary, url, guard, make(folder / "world")) as world:
+        with open_world(DIRECT, primary, url, nursery, make(folder / "world")) as world:
             yield Pair(primary, standby, world, Trial(world, rows, which(request), seed))
     finally:
         standby.stop()

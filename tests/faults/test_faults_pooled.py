@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.births import Nursery
 from tests.faults.conftest import which
 from tests.faults.rows import Rows
-from tests.faults.sizes import FULL
+from tests.faults.sizes import FULL, count
 from tests.faults.test_faults_postgres import judge_outage, judge_restarts
 from tests.faults.test_faults_workers import judge_tree_kills
 from tests.faults.trial import Trial, fault
@@ -16,10 +17,9 @@ from tests.faults.ways import POOLED, open_world
 from tests.faults.world import World
 from tests.support.databases import Databases
 from tests.support.pgbouncer_server import PgBouncerServer
-from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = [pytest.mark.timeout(0 if FULL else 300), pytest.mark.xdist_group("pooled")]
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +27,12 @@ def pooled(
     postgres_server: PostgresServer,
     databases: Databases,
     pgbouncer: PgBouncerServer,
-    guard: Guard,
+    nursery: Nursery,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     """A stack behind a pooler of its own; the fixture `pgbouncer` says whether there is such a program."""
     url = databases.create()
-    with open_world(POOLED, postgres_server, url, guard, tmp_path_factory.mktemp("pooled")) as world:
+    with open_world(POOLED, postgres_server, url, nursery, tmp_path_factory.mktemp("pooled")) as world:
         yield world
     databases.drop(url)
 
@@ -46,7 +46,7 @@ def pooled_trial(pooled: World, rows: Rows, seed: int, request: pytest.FixtureRe
 
 @fault(1, "worker trees SIGKILLed", 90)
 def test_killed_worker_trees_lose_nothing_through_a_pooler(pooled_trial: Trial) -> None:
-    judge_tree_kills(pooled_trial)
+    judge_tree_kills(pooled_trial, count(8, 100))
 
 
 @fault(16, "PostgreSQL away for 60 s", 60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -13,16 +13,16 @@ import redis
 
 from tests.faults.sizes import FULL, bound, count, lasting
 from tests.faults.times import TIMES
-from tests.faults.trial import Trial, fault
+from tests.faults.trial import RATE, Trial, fault
+from windrow.broker.choice import publisher as publisher_of
 from windrow.broker.message import Message
-from windrow.broker.publisher import Publisher
 from windrow.core.ids import new_id
 from windrow.core.job import NewJob
 from windrow.dev.ports import free_port
 from windrow.store.accept import accept
 from windrow.store.ledger import Ledger
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 #: What a caller may wait while Redis is away.
 SUBMIT_SECONDS = 0.5
@@ -48,30 +48,44 @@ def all_accepted(trial: Trial) -> None:
 
 @fault(10, "Redis SIGKILLed", 40)
 def test_redis_that_is_killed_again_and_again_costs_no_submit_and_no_job(trial: Trial) -> None:
-    with trial.load():
-        for _ in trial.each(3, 20):
-            trial.world.redis.kill()
+    judge_broker_kills(trial, count(3, 20), extra_runs=0)
+
+
+def judge_broker_kills(trial: Trial, kills: int, extra_runs: int, rate: float = RATE) -> None:
+    """SIGKILL, and a start a moment later."""
+    with trial.load(rate=rate):
+        for _ in trial.each(kills, kills):
+            trial.world.broker.kill()
             trial.pause(0.2, 1.0)
-            trial.world.redis.start()
+            trial.world.broker.start()
             trial.world.killed()
             trial.pause(0.8, 1.5)
-    trial.judge(extra_runs=0)
+    trial.judge(extra_runs=extra_runs)
     all_accepted(trial)
     assert trial.deaths() == 0
 
 
 @fault(11, "Redis FLUSHALL with a backlog", 90)
 def test_an_emptied_redis_is_filled_again_and_hardly_a_message_is_sent_in_vain(trial: Trial) -> None:
+    def empty() -> int:
+        with client(trial) as store:
+            missing = sum(store.llen(key) for key in store.keys("faults*") if store.type(key) == "list")
+            missing += store.hlen("unacked:default")
+            store.flushall()
+        return int(missing)
+
+    judge_emptied(trial, empty)
+
+
+def judge_emptied(trial: Trial, empty: Callable[[], int]) -> None:
+    """`empty` loses every message, and tells how many there were."""
     world = trial.world
     with trial.load(jobs=(250, 10_000)):
         for _ in range(count(150, 5000)):
             world.load.submit("add")
         world.wait(lambda: world.load.waiting() < 20, "a backlog", 600)
         before = world.republished()
-        with client(trial) as store:
-            missing = sum(store.llen(key) for key in store.keys("faults*") if store.type(key) == "list")
-            missing += store.hlen("unacked:default")
-            store.flushall()
+        missing = empty()
         world.killed()
         time.sleep(lasting(60, 3))
     trial.judge()
@@ -174,8 +188,13 @@ def test_a_backlog_that_nobody_takes_is_not_sent_again_and_again(trial: Trial) -
 
 @fault(22, "every message three times", 40)
 def test_messages_that_come_three_times_run_their_jobs_once(trial: Trial) -> None:
+    judge_doubled(trial)
+
+
+def judge_doubled(trial: Trial) -> None:
+    """Two more messages for whatever was accepted a moment ago."""
     world = trial.world
-    publisher = Publisher(world.redis.url)
+    publisher = publisher_of(world.redis.url, world.rabbit.url if world.rabbit else "")
     known: set[str] = set()
     with trial.load():
         world.killed()
@@ -198,7 +217,8 @@ def test_messages_that_come_three_times_run_their_jobs_once(trial: Trial) -> Non
 @fault(23, "the broker is away for 50 min", 40)
 def test_workers_resume_soon_after_a_long_outage_and_none_has_ended(trial: Trial) -> None:
     # Not a twentieth in the short form: 6 s.
-    with trial.load(rate=10):
+    # What waits then has to end within the bound, too: 50 minutes of a slow load, or of a fast one 6 s.
+    with trial.load(rate=2 if FULL else 10):
         trial.world.redis.kill()
         try:
             time.sleep(3000 if FULL else 6)

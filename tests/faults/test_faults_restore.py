@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.faults.births import Nursery
 from tests.faults.conftest import which
 from tests.faults.rows import Rows
 from tests.faults.sizes import FULL, lasting
@@ -23,14 +24,13 @@ from tests.faults.ways import DIRECT, open_world
 from tests.faults.world import DOORS, World
 from tests.support.fixtures import TEST_POSTGRES
 from tests.support.postgres_standby import take_backup
-from windrow.dev.guard import Guard
 from windrow.dev.postgres_program import postgres_programs
 from windrow.dev.postgres_server import PostgresServer
 from windrow.store import queues
 from windrow.store.ledger import Ledger
 from windrow.store.migrate import migrate
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 
 class Restorable(NamedTuple):
@@ -42,12 +42,12 @@ class Restorable(NamedTuple):
 
 
 @pytest.fixture
-def restorable(guard: Guard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restorable]:
+def restorable(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restorable]:
     folder = tmp_path_factory.mktemp("restore")
-    server = PostgresServer(folder / "server", usual_port=0, guard=guard, options=TEST_POSTGRES)
+    server = PostgresServer(folder / "server", usual_port=0, guard=nursery.guard, options=TEST_POSTGRES)
     server.start()
     migrate(server.url)
-    with open_world(DIRECT, server, server.url, guard, tmp_path_factory.mktemp("restore-world")) as world:
+    with open_world(DIRECT, server, server.url, nursery, tmp_path_factory.mktemp("restore-world")) as world:
         yield Restorable(server, world, folder / "backup")
     server.stop()
 

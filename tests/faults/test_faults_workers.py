@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from tests.faults.sizes import FULL, bound, lasting
+from tests.faults.sizes import FULL, bound, count, lasting
 from tests.faults.times import TIMES
 from tests.faults.trial import Trial, fault
 from tests.faults.victims import kill_child
 from tests.faults.world import CHILDREN
 
-pytestmark = pytest.mark.timeout(0 if FULL else 180)
+pytestmark = pytest.mark.timeout(0 if FULL else 300)
 
 #: A job longer than any drain of these tests.
 LONG_SECONDS = 4.0
@@ -21,21 +23,39 @@ LONG_SECONDS = 4.0
 
 @fault(1, "worker trees SIGKILLed", 90)
 def test_worker_trees_that_are_killed_under_load_lose_and_double_nothing(trial: Trial) -> None:
-    judge_tree_kills(trial)
+    with more_workers(trial, count(0, 6)):
+        judge_tree_kills(trial, count(8, 1000))
 
 
-def judge_tree_kills(trial: Trial) -> None:
+def judge_tree_kills(trial: Trial, number: int) -> None:
     """At random moments, at most a second apart."""
     doors = trial.world.doors
     kills = 0
     with trial.load(kinds={"add": 10, "slow": 10, "flaky": 3, "flow": 2, "parent": 2, "delayed": 2}):
-        for _ in trial.each(8, 1000):
+        for _ in trial.each(number, number):
             doors.kill(trial.rng.choice(doors.names("worker")))
             trial.world.killed()
             kills += 1
             trial.pause(0.3, 1.0)
     trial.note = f"{kills} kills"
     trial.judge(extra_runs=kills * CHILDREN)
+
+
+@contextmanager
+def more_workers(trial: Trial, number: int) -> Iterator[None]:
+    """A thousand kills would leave two workers no time to work."""
+    doors = trial.world.doors
+    names = [f"more-{n}" for n in range(number)]
+    for name in names:
+        doors.add(name, "worker")
+    trial.world.wait(lambda: trial.world.living() >= number + 2, "all workers", 120)
+    try:
+        yield
+    finally:
+        for name in names:
+            doors.retire(name)
+            doors.send(name, signal.SIGTERM)
+        trial.world.wait(lambda: all(map(doors.is_gone, names)), "end of them", 120)
 
 
 @fault(2, "children SIGKILLed", 75)
@@ -249,17 +269,21 @@ def test_workers_that_wake_up_after_they_were_taken_for_dead_commit_nothing_stal
     doors = trial.world.doors
     asleep = 2 * (15.0 if FULL else float(TIMES["LEASE_SECONDS"])) + 1
     stops = 0
-    with trial.load(kinds={"slow": 3, "add": 2, "flow": 1}, rate=15):
-        for _ in trial.each(2, 50):
-            name = trial.rng.choice(doors.names("worker"))
-            trial.world.wait(lambda: trial.world.knows(name), "its row", 30)  # noqa: B023 - called at once
-            doors.send_all(name, signal.SIGSTOP)
-            trial.world.killed()
-            time.sleep(lasting(asleep, asleep))
-            doors.send_all(name, signal.SIGCONT)
-            stops += 1
-            trial.pause(0.5, 1.0)
-    trial.note = f"{stops} stops of {asleep:g} s"
-    # Each child's job, and what waited in the pool behind it.
-    trial.judge(extra_runs=stops * CHILDREN * 4)
-    assert trial.deaths() == 0
+    at_once = count(1, 2)
+    with more_workers(trial, count(0, 2)):
+        with trial.load(kinds={"slow": 3, "add": 2, "flow": 1}, rate=15):
+            for _ in trial.each(2, 25):
+                names = trial.rng.sample(doors.names("worker"), at_once)
+                for name in names:
+                    trial.world.wait(lambda: trial.world.knows(name), "its row", 60)  # noqa: B023 - called at once
+                    doors.send_all(name, signal.SIGSTOP)
+                trial.world.killed()
+                time.sleep(lasting(asleep, asleep))
+                for name in names:
+                    doors.send_all(name, signal.SIGCONT)
+                stops += at_once
+                trial.pause(0.5, 1.0)
+        trial.note = f"{stops} stops of {asleep:g} s"
+        # Each child's job, and what waited in the pool behind it.
+        trial.judge(extra_runs=stops * CHILDREN * 4)
+        assert trial.deaths() == 0

@@ -7,19 +7,22 @@ import time
 
 import pytest
 
+from tests.faults.bounds import MEASURED
 from tests.faults.points import POINTS, Point
+from tests.faults.progress import say
 from tests.faults.report import Line, Report, explain
+from tests.faults.sizes import FULL as REAL
 from tests.faults.times import FULL
 from tests.faults.world import END_SECONDS, World
 
-SEED = 20
 #: Kills at each point.
-KILLS = 3 if FULL else 1
+KILLS = 3 if FULL or REAL else 1
 #: Others that pass before the one that dies.
 MAX_SKIP = 4
-HIT_SECONDS = 40.0
+HIT_SECONDS = 120.0 if REAL else 40.0
 
 
+@pytest.mark.timeout(300)
 def test_without_a_kill_every_job_ends_and_none_runs_twice(world: World, report: Report) -> None:
     world.begin()
     world.load.round()
@@ -27,10 +30,20 @@ def test_without_a_kill_every_job_ends_and_none_runs_twice(world: World, report:
     assert line.extra_runs == 0
 
 
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
-def test_a_kill_at_this_point_loses_and_doubles_nothing(world: World, report: Report, point: Point) -> None:
-    rng = random.Random(f"{SEED} {point.name}")
+#: The full form of the faults has its share of them, too.
+_SHOWN = [
+    pytest.param(point, id=point.name, marks=[pytest.mark.measured] if point.name in MEASURED else [])
+    for point in POINTS
+]
+
+
+@pytest.mark.timeout(0 if REAL else 300)
+@pytest.mark.parametrize("point", _SHOWN)
+def test_a_kill_at_this_point_loses_and_doubles_nothing(
+    world: World, report: Report, point: Point, seed: int
+) -> None:
+    rng = random.Random(f"{seed} {point.name}")
+    say(point.name)
     world.begin()
     world.load.round(0.5)
     for _ in range(KILLS):

@@ -13,7 +13,7 @@ from tests.faults.world import World
 NEIGHBOURS = 16
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "seconds",
     [

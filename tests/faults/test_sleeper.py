@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from tests.faults.report import Report
 from tests.faults.test_points import judged
 from tests.faults.world import World
@@ -15,6 +17,7 @@ _RUNNING = (
 )
 
 
+@pytest.mark.timeout(300)
 def test_the_outcome_of_a_worker_that_was_rescued_meanwhile_is_dropped(world: World, report: Report) -> None:
     world.begin()
     for _ in range(6):

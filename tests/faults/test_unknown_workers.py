@@ -27,6 +27,7 @@ def beats(database_url: str, redis_url: str) -> Iterator[World]:
     world.close()
 
 
+@pytest.mark.timeout(300)
 def test_a_worker_takes_nothing_before_the_ledger_knows_it(
     doors: Doors, postgres_server: PostgresServer, beats: World, redis_url: str
 ) -> None:

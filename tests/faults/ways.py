@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.faults.births import Nursery
 from tests.faults.world import World
 from tests.support.pgbouncer_server import PgBouncerServer
-from windrow.dev.guard import Guard
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.rabbit_server import RabbitServer
 from windrow.dev.redis_server import RedisServer
 
 
@@ -18,13 +19,14 @@ class Way(NamedTuple):
     """One combination."""
 
     name: str
-    #: The only broker there is so far; another one is started and addressed in `open_world`.
+    #: Who keeps the messages: `redis` or `rabbitmq`. There is a Redis in either case.
     broker: str = "redis"
     pooled: bool = False
 
 
 DIRECT = Way("direct")
 POOLED = Way("through PgBouncer", pooled=True)
+RABBIT = Way("on RabbitMQ", broker="rabbitmq")
 
 
 @contextmanager
@@ -32,18 +34,20 @@ def open_world(
     way: Way,
     postgres: PostgresServer,
     database_url: str,
-    guard: Guard,
+    nursery: Nursery,
     folder: Path,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[World]:
     """A stack beside the shared one, with a broker of its own. Its load is over HTTP only."""
-    assert way.broker == "redis"
-    broker = RedisServer(folder / "broker", usual_port=0, guard=guard)
-    broker.start()
+    store = RedisServer(folder / "broker", usual_port=0, guard=nursery.guard)
+    store.start()
     given = dict(env or {})
-    pooler = None
+    rabbit = pooler = None
+    if way.broker == "rabbitmq":
+        rabbit = RabbitServer(folder / "rabbit", usual_port=0, usual_web_port=0, guard=nursery.guard)
+        rabbit.start()
     if way.pooled:
-        pooler = PgBouncerServer(folder / "pooler", postgres, guard=guard)
+        pooler = PgBouncerServer(folder / "pooler", postgres, guard=nursery.guard)
         pooler.start()
         given |= {
             "WINDROW_DATABASE_URL": pooler.through(database_url),
@@ -51,11 +55,13 @@ def open_world(
         }
     world = None
     try:
-        world = World(postgres, broker, database_url, guard, folder, given, team=False)
+        world = World(postgres, store, database_url, nursery, folder, given, team=False, rabbit=rabbit)
         yield world
     finally:
         if world is not None:
             world.close()
         if pooler is not None:
             pooler.stop()
-        broker.stop()
+        if rabbit is not None:
+            rabbit.stop()
+        store.stop()

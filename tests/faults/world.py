@@ -13,19 +13,22 @@ from typing import Any
 import psycopg
 import redis
 
+from tests.faults.births import Nursery
 from tests.faults.checker import check, ended_by_losses
 from tests.faults.history import AUDIT, FINAL, read_history
 from tests.faults.kept import Kept
 from tests.faults.load import Load, adopt_here
 from tests.faults.passing import FOLDER, Points
 from tests.faults.report import Line
+from tests.faults.sizes import FULL
 from tests.faults.times import environment
 from windrow.api.auth import new_key
 from windrow.api.callers import JOBS_READ, JOBS_WRITE
-from windrow.dev.guard import Guard
 from windrow.dev.ports import free_port
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.rabbit_server import RabbitServer
 from windrow.dev.redis_server import RedisServer
+from windrow.dev.server import Server
 from windrow.store import keys
 from windrow.store.ledger import Ledger
 
@@ -33,7 +36,9 @@ POOL = "default"
 DOORS = {"api": "api", "worker-1": "worker", "worker-2": "worker", "beat-1": "beat", "beat-2": "beat"}
 CHILDREN = 2
 #: Seconds for everything to end after the last kill. The longest real way: a lease, a retry's delay, settle.
-END_SECONDS = 40.0
+END_SECONDS = 240.0 if FULL else 60.0
+#: What a machine may need for anything at all that has lost its breath.
+MIN_WAIT_SECONDS = 120.0
 #: Schedules go on meanwhile: their youngest jobs may still be under way.
 YOUNG_SECONDS = 4.0
 
@@ -46,13 +51,20 @@ class World:
         postgres: PostgresServer,
         store: RedisServer,
         database_url: str,
-        guard: Guard,
+        nursery: Nursery,
         folder: Path,
         env: Mapping[str, str] | None = None,
         team: bool = True,
+        rabbit: RabbitServer | None = None,
     ) -> None:
-        """`env` goes over what the doors are given. `team`: whether this process calls tasks too; one world a run."""
+        """`env` goes over what the doors are given. `team`: whether this process calls tasks too; one world a run.
+
+        `rabbit`: where the queues are, instead of in Redis.
+        """
         self.postgres, self.redis, self.database_url = postgres, store, database_url
+        self.rabbit = rabbit
+        #: Who keeps the messages.
+        self.broker: Server = rabbit or store
         self.has_team = team
         self.points = Points(folder / "points")
         self._runs = folder / "runs"
@@ -79,9 +91,10 @@ class World:
             "WINDROW_CONCURRENCY": str(CHILDREN),
             "FAULTS_RUNS": str(self._runs),
             FOLDER: str(self.points.folder),
+            **({"WINDROW_BROKER_URL": rabbit.url} if rabbit else {}),
             **given,
         }
-        self.doors = Kept(guard, folder, env)
+        self.doors = Kept(nursery, folder, env)
         if team:
             adopt_here(database_url, store.url)
         self.api_url = f"http://127.0.0.1:{port}"
@@ -259,8 +272,8 @@ class World:
         return f"{task} {job_id}: " + ", ".join(f"{state} {seconds:+.1f}" for state, seconds in moves)
 
     def wait(self, met: Callable[[], object], what: str, seconds: float) -> None:
-        """Until `met()`; fails with every log after so many seconds."""
-        deadline = time.monotonic() + seconds
+        """Until `met()`; fails with every log after so many seconds, MIN_WAIT_SECONDS at least: it is no measure."""
+        deadline = time.monotonic() + max(seconds, MIN_WAIT_SECONDS)
         while not met():
             if time.monotonic() > deadline:
                 logs = "\n".join(f"== {name}\n{self.doors.log(name)[-3000:]}" for name in DOORS)

@@ -41,6 +41,11 @@ class Management:
         found: dict[str, Any] = self._ask("GET", f"/queues/{self._vhost}/{quote(name, safe='')}").json()
         return found
 
+    def purge(self) -> None:
+        """Lose every message that waits in any queue."""
+        for name in self.queues():
+            self._ask("DELETE", f"/queues/{self._vhost}/{quote(name, safe='')}/contents")
+
     def make(self) -> None:
         """The virtual host, for the server's own user."""
         self._ask("PUT", f"/vhosts/{self._vhost}")

@@ -12,7 +12,9 @@ from windrow.api.direct import Call, Reply
 from windrow.api.guarding import guard, judged
 from windrow.api.prefer import applied, wished_wait
 from windrow.api.problems import ACCEPTED, OK
+from windrow.api.services import Services
 from windrow.api.views import Receipt, job_fields, render
+from windrow.broker.channels import Watch
 from windrow.core.answer import new_key, with_key
 from windrow.core.errors import LedgerUnavailable
 from windrow.core.input import JobRequest
@@ -22,8 +24,8 @@ from windrow.store.accept import Accepted
 
 #: What surrounds the input in a body: names, tags, a few moments.
 ENVELOPE_BYTES = 16 * 1024
-#: So long a caller that waits may be answered before its job had to be on the disk.
-SOON_SECONDS = 0.1
+#: Most jobs that somebody waits for have ended by then; the others are brought to the disk.
+SOON_SECONDS = 0.05
 _REQUEST: TypeAdapter[JobRequest] = TypeAdapter(JobRequest)
 _RECEIPT: TypeAdapter[Receipt] = TypeAdapter(Receipt)
 
@@ -53,12 +55,7 @@ async def submit(call: Call) -> Reply:
         answer_key = new_key()
         async with services.waiting.watch(job.id, answer_key) as watch:
             receipt = _receipt(job, await services.acceptor.accept_early(with_key(job, answer_key)))
-            soon = min(seconds, SOON_SECONDS)
-            # Whoever saved an end waited for the disk.
-            record = await services.waiting.answer(watch, soon)
-            if record is None:
-                await services.acceptor.keep(job)
-                record = await _read(services.waiting.final(watch, job.id, seconds - soon))
+            record = await _end(services, watch, job, seconds)
         return _waited(receipt, record, seconds)
     else:
         receipt = _receipt(job, await services.acceptor.accept(job))
@@ -67,6 +64,17 @@ async def submit(call: Call) -> Reply:
 
 def _receipt(job: NewJob, accepted: Accepted) -> Receipt:
     return Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
+
+
+async def _end(services: Services, watch: Watch, job: NewJob, seconds: float) -> JobRecord | None:
+    """What became of a job that was accepted early; one that has not ended soon is brought to the disk first."""
+    soon = min(seconds, SOON_SECONDS)
+    record = await _read(services.waiting.final(watch, job.id, soon, new=True))
+    if record is not None and record.state.is_final:
+        # Whoever saved its end waited for the disk.
+        return record
+    await services.acceptor.keep(job)
+    return await _read(services.waiting.final(watch, job.id, seconds - soon, new=True))
 
 
 async def _read(waiting: Awaitable[JobRecord | None]) -> JobRecord | None:

@@ -46,20 +46,18 @@ class Waiting:
     async def finished(self, job_id: str, seconds: float) -> JobRecord | None:
         """The job once it is final or `seconds` are over; None when there is none. Raises LedgerUnavailable."""
         async with self.watch(job_id) as watch:
-            return await self.final(watch, job_id, seconds)
+            return await self.final(watch, job_id, seconds, new=False)
 
-    async def answer(self, watch: Watch, seconds: float) -> JobRecord | None:
-        """The job's end, if it is the first that is heard under an open watch within `seconds`."""
-        if seconds > 0 and not self.stopping:
-            await watch.wait(seconds)
-        return watch.answer
-
-    async def final(self, watch: Watch, job_id: str, seconds: float) -> JobRecord | None:
-        """As `finished`, under an open watch."""
+    async def final(self, watch: Watch, job_id: str, seconds: float, *, new: bool) -> JobRecord | None:
+        """The same under an open watch. A `new` job was kept under it: nothing is to be read before it wakes."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
+        if new and seconds > 0 and not self.stopping:
+            await watch.wait(min(seconds, self._reread))
         while True:
-            record = watch.answer or await self._ledger.run(jobs.get, job_id)
+            if watch.answer is not None:
+                return watch.answer
+            record = await self._ledger.run(jobs.get, job_id)
             left = deadline - loop.time()
             if record is None or record.state.is_final or left <= 0 or self.stopping:
                 return record

@@ -18,7 +18,7 @@ import psycopg
 from windrow_apps.mailroom.errors import MailInFlight
 from windrow_apps.mailroom.settings import MailroomSettings
 from windrow_apps.mailroom.store import MailroomStore
-from windrow_apps.shared.smtp import MailError, MailRefused, SmtpSettings, clean_address, compose, send
+from windrow_apps.shared.smtp import MailError, SmtpSettings, check_domain, clean_address, compose, send
 
 #: Tries to record a mail, and the first pause between two; 15 seconds in all, besides the time-outs.
 RECORD_TRIES = 5
@@ -47,12 +47,10 @@ class Mail:
 def mail_once(mail: Mail, job_id: str, settings: MailroomSettings, smtp: SmtpSettings) -> dict[str, Any]:
     """Send it unless it was sent within a day: `status` is `sent` or `already_sent`.
 
-    Raises MailInFlight, MailTransient or MailRefused; psycopg's OperationalError when nobody answers.
+    Raises BadAddress, MailInFlight, MailTransient or MailRefused; psycopg's OperationalError when nobody answers.
     """
     to = clean_address(mail.to)  # a job may come by other ways than our route
-    domain = to.rpartition("@")[2].lower()
-    if settings.domains and domain not in settings.domains:
-        raise MailRefused(f"mail to {domain} is not allowed: WINDROW_MAILROOM_RECIPIENT_DOMAINS")
+    check_domain(to, smtp)
     store = MailroomStore(settings)
     content_hash = mail.content_hash
     claim = store.claim(content_hash, message_id(content_hash, smtp), job_id)

@@ -22,8 +22,6 @@ class MailroomSettings(BaseSettings):
     #: IANA time zone of the reports' days; beat's.
     timezone: str = Field(default="UTC", validation_alias="WINDROW_TIMEZONE")
 
-    #: Domains that mail may go to, separated by commas; empty: every public one.
-    recipient_domains: str = ""
     #: Priority, 0 to 9 and 9 first, where a request names none: people wait for mail, nobody waits for a report.
     email_priority: int = Field(default=9, ge=0, le=9)
     process_priority: int = Field(default=4, ge=0, le=9)
@@ -63,11 +61,6 @@ class MailroomSettings(BaseSettings):
     def folder(self) -> Path | None:
         """Where reports are files; None: they are rows."""
         return None if self.reports == IN_DATABASE else Path(self.reports)
-
-    @property
-    def domains(self) -> frozenset[str]:
-        """`recipient_domains`, as a set."""
-        return frozenset(each.strip().lower() for each in self.recipient_domains.split(",") if each.strip())
 
 
 def settings() -> MailroomSettings:

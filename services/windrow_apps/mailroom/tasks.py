@@ -155,12 +155,14 @@ def mail_report(self: Any, made: dict[str, Any], email: str) -> dict[str, Any]:
 
 @shared_task(base=MailroomTask, name="mailroom.cleanup", **PATIENT)
 def cleanup() -> dict[str, int]:
-    """Count yesterday, then remove what is old: mails, uploads, reports, daily totals."""
+    """Remove what is old: mails, uploads, reports, daily totals; then count the last days."""
     mine = settings()
     store = MailroomStore(mine)
-    Figures(mine).count_days(datetime.now(mine.zone).date())
     removed = {kind: sum(map(len, store.remove_old(kind))) for kind in ("mails", "uploads", "days")}
-    return {**removed, "reports": Shelf(mine).remove_old()}
+    removed["reports"] = Shelf(mine).remove_old()
+    # Last: a count that takes too long must not keep what is old, for uploads fill up.
+    Figures(mine).count_days(datetime.now(mine.zone).date())
+    return removed
 
 
 def report_id(job_id: str) -> UUID:

@@ -12,7 +12,7 @@ from windrow_apps.parse.page_range import MAX_ID, page_range
 from windrow_apps.parse.replies import Started, Status, Stopped, describe, stopped, unknown
 from windrow_apps.parse.settings import settings
 from windrow_apps.shared.outbound import MAX_URL_CHARACTERS, OutboundRefused, check_url, outbound_settings
-from windrow_apps.shared.smtp import BadAddress, clean_address
+from windrow_apps.shared.smtp import BadAddress, check_domain, clean_address, smtp_settings
 
 TASK = "parse.pages"
 MAX_TASK_ID_CHARACTERS = 155
@@ -29,7 +29,7 @@ TaskId = Annotated[str, Path(max_length=MAX_TASK_ID_CHARACTERS)]
 
 def router(jobs: Jobs) -> APIRouter:
     """The routes under `/parse`, over the platform's jobs. Reads the settings once, now."""
-    max_pages, allowed = settings().max_pages, outbound_settings()
+    max_pages, allowed, smtp = settings().max_pages, outbound_settings(), smtp_settings()
     routes = APIRouter(prefix="/parse", tags=["parse"])
 
     @routes.post("", status_code=status.HTTP_202_ACCEPTED)
@@ -51,6 +51,7 @@ def router(jobs: Jobs) -> APIRouter:
             wishes["retries"] = retries
         if notify_email is not None:
             wishes["notify_email"] = _checked("notify_email", clean_address, notify_email)
+            _checked("notify_email", lambda address: check_domain(address, smtp), wishes["notify_email"])
         if notify_webhook is not None:
             _checked("notify_webhook", lambda url: check_url(url, allowed), notify_webhook)
             wishes["notify_webhook"] = notify_webhook

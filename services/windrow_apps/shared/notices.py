@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from windrow_apps.shared.outbound import OutboundUnavailable, outbound_settings, post
-from windrow_apps.shared.smtp import MailTransient, compose, send, smtp_settings
+from windrow_apps.shared.smtp import MailTransient, check_domain, clean_address, compose, send, smtp_settings
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +91,9 @@ def deliver(self: Task[..., Any], way: str, target: str, kind: str, subject: str
     notice_id = self.request.id or "none"
     if way == "email":
         settings = smtp_settings()
+        # The operator's own address may be anywhere; all else was named by a caller, and not only by our routes.
+        if target != notice_settings().email:
+            check_domain(clean_address(target), settings)
         # The same id again when it is tried again: who got it twice can see that.
         message_id = f"<notice.{notice_id}@{settings.sender.rpartition('@')[2]}>"
         send(compose(settings, target, f"[windrow] {subject}", text, message_id), settings)

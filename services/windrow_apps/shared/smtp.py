@@ -66,6 +66,8 @@ class SmtpSettings(BaseSettings):
     sender: str = Field(default="windrow@example.com", validation_alias="WINDROW_SMTP_FROM")
     #: File of certificates that the server's is checked with; empty: the system's.
     ca_file: str = ""
+    #: Domains that callers' mail may go to, separated by commas; empty: every public one.
+    recipient_domains: str = Field(default="", validation_alias="WINDROW_MAILROOM_RECIPIENT_DOMAINS")
     #: Seconds for each step: connect, each answer, the body.
     step_seconds: float = Field(default=15, gt=0, le=120)
 
@@ -86,6 +88,14 @@ def clean_address(text: str) -> str:
     if any(domain.endswith(f".{suffix}") for suffix in INTERNAL_SUFFIXES):
         raise BadAddress(f"{domain} is not a public domain")
     return address
+
+
+def check_domain(address: str, settings: SmtpSettings) -> None:
+    """Refuse an address beyond the settings' domains. Raises BadAddress."""
+    known = {each.strip().lower() for each in settings.recipient_domains.split(",")} - {""}
+    domain = address.rpartition("@")[2].lower()
+    if known and domain not in known:
+        raise BadAddress(f"mail to {domain} is not allowed here")
 
 
 def compose(

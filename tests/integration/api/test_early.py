@@ -109,11 +109,10 @@ def test_a_job_that_a_crash_took_back_is_kept_after_all(database_url: str) -> No
 
 @pytest.mark.parametrize("forged", [False, True])
 def test_who_waits_is_answered_by_the_wake_up_if_the_ledgers_key_sealed_it(
-    start_api: Any, monkeypatch: pytest.MonkeyPatch, forged: bool
+    start_api: Any, forged: bool
 ) -> None:
-    # Nobody reads before a sealed answer has come; the forged one is not waited for.
-    monkeypatch.setattr("windrow.api.submit.SOON_SECONDS", 0.1 if forged else 20.0)
-    api: RunningApi = start_api(api_reread_seconds=0.2, api_wait_seconds=30.0)
+    # Nobody reads again before a sealed answer has come; the forged one is not waited for.
+    api: RunningApi = start_api(api_reread_seconds=0.2 if forged else 30.0, api_wait_seconds=30.0)
 
     def work() -> None:
         deadline = time.monotonic() + 10

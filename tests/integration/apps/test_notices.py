@@ -70,6 +70,21 @@ def test_a_notice_arrives_by_mail(server: MailServer) -> None:
     assert mail["Message-ID"] == "<notice.n1@example.com>"
 
 
+def test_a_notice_goes_to_the_allowed_domains_and_to_the_operator(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINDROW_MAILROOM_RECIPIENT_DOMAINS", "example.org")
+    monkeypatch.setenv("WINDROW_NOTICES_EMAIL", "ops@example.com")
+    notice = {"way": "email", "kind": "failure", "subject": "S", "text": "Why."}
+    for target, state in (
+        ("ann@example.net", "FAILURE"),
+        ("ops@example.com", "SUCCESS"),
+        ("a@example.org", "SUCCESS"),
+    ):
+        assert deliver.apply(kwargs={**notice, "target": target}).state == state
+    assert [mail["To"] for mail in server.with_subject("[windrow] S")] == ["ops@example.com", "a@example.org"]
+
+
 def test_a_posted_notice_is_signed(
     server: MailServer, site: str, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

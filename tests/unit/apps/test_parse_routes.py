@@ -68,6 +68,7 @@ def jobs() -> OneJob:
 @pytest.fixture
 def client(jobs: OneJob, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setenv("WINDROW_PARSE_MAX_PAGES", "1000")
+    monkeypatch.setenv("WINDROW_MAILROOM_RECIPIENT_DOMAINS", "example.org")
     app = FastAPI()
     platform: Jobs = jobs
     app.include_router(router(platform))
@@ -191,6 +192,7 @@ def test_who_asks_may_say_how_often_to_try_and_whom_to_tell(client: Client, jobs
         ("retries=-1", "retries"),
         ("retries=11", "retries"),
         ("notify_email=nobody", "notify_email"),
+        ("notify_email=ann@example.net", "notify_email"),
         ("notify_webhook=ftp://example.org", "notify_webhook"),
         ("notify_webhook=http://127.0.0.1:6379/", "notify_webhook"),
         ("notify_webhook=http://localhost/", "notify_webhook"),

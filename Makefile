@@ -14,7 +14,8 @@ FAULT_LANES ?= $(if $(filter faults-full,$@),5,3)
 SIDE_BY_SIDE = $(if $(filter faults faults-full,$@),-n $(FAULT_LANES) --dist loadgroup --no-loadscope-reorder)
 
 # CI's machine is shared: what needs processes may fail once there, and what shares a broken server with it a second time;
-# so what failed is tried again at once, then on servers of its own. The run says what it repeated.
+# so what failed is tried again at once, then on servers of its own (monitoring as a whole: its scenes build on each other).
+# The run says what it repeated.
 AGAIN = $(and $(CI),$(filter-out unit,$@))
 
 # Docker where its server answers, else Buildah. IMAGE, TAG, BASE and BUILD may be given.
@@ -70,7 +71,7 @@ $(SUITES): $(READY)
 	suite --basetemp=$$folder/t $(if $(AGAIN),--reruns 1 -raR); \
 	if [ $$status = 1 ] && [ -n '$(AGAIN)' ]; then \
 		echo '== $@: what failed, once more on servers of its own'; \
-		status=0; suite --basetemp=$$folder/again --last-failed --last-failed-no-failures=none -raR; \
+		status=0; suite --basetemp=$$folder/again -raR $(if $(filter monitoring,$@),,--last-failed --last-failed-no-failures=none); \
 	fi; \
 	rm -rf "$$folder"; exit $$status
 
@@ -113,15 +114,16 @@ e2e-full: $(READY) ## All cases, at length; ARGS=--report writes docs/e2e-report
 	@echo '== $@'
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
-e2e-images: image ## The images of `make e2e`: `make image`, and what the tests put on top of it
-	@$(BIN)/python -m tests.e2e.build $(IMAGE):$(TAG) $(BUILD)
+e2e-images: image ## The images of `make e2e`: `make image`, and what the tests put on top of it; FULL=1: of the long ones
+	@$(BIN)/python -m tests.e2e.build $(if $(FULL),--full) $(IMAGE):$(TAG) $(BUILD)
 
-e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is taken down again
-	@tools/lab_e2e.sh $(ARGS)
+e2e-lab: $(READY) ## `make e2e` on a cluster made by ../shared/lab, which is taken down again; FULL=1: `make e2e-full`
+	@FULL=$(FULL) tools/lab_e2e.sh $(ARGS)
 
 chart: $(READY) ## Write the chart's values.schema.json and README.md anew from its values
 	@$(BIN)/python -m tools.go_tools helm-values-schema-json helm-docs >/dev/null
 	@program="$$($(BIN)/python -m tools.go_tools helm-values-schema-json)"; cd charts/windrow && "$$program"
+	@$(BIN)/python -m tools.chart_production charts/windrow
 	@"$$($(BIN)/python -m tools.go_tools helm-docs)" --chart-search-root charts/windrow
 
 dashboards: $(READY) ## Compile infra/dashboards into the chart

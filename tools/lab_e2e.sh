@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # The cluster's tests on a cluster of their own, made by ../shared/lab: programs and base images when they are
-# missing, the cluster, our images, `make e2e`, and the end of the cluster. Arguments go to pytest.
+# missing, the cluster, our images, `make e2e`, and the end of the cluster. Arguments go to pytest; with FULL=1 it is
+# `make e2e-full`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 LAB=../shared/lab/lab
 export LAB_HOME=${LAB_HOME:-$HOME/.cache/windrow-lab}
 TAG=e2e
+FULL=${FULL:-}
 export WINDROW_E2E_IMAGE=windrow:$TAG
 times=()
 
@@ -37,8 +39,8 @@ packages() {
 
 images() {
   local name
-  quietly images make --no-print-directory e2e-images TAG=$TAG BUILD=tools/lab_build.sh || return
-  for name in windrow:$TAG{,-next} windrow-tools:$TAG windrow-e2e:$TAG{,-next}; do
+  quietly images make --no-print-directory e2e-images TAG=$TAG FULL="$FULL" BUILD=tools/lab_build.sh || return
+  for name in windrow:$TAG{,-next} windrow-tools:$TAG windrow-e2e:$TAG{,-next} ${FULL:+windrow-e2e-rabbitmq:$TAG}; do
     "$LAB" image load "$name" || return
   done
 }
@@ -61,5 +63,5 @@ have images/docker.io_library_{python_3.11-slim-bookworm,postgres_15-bookworm,re
 "$LAB" status >/dev/null 2>&1 || owned=1 # one that is up already is somebody's, and stays
 step 'lab up' "$LAB" up
 step 'images' images
-step 'make e2e' env KUBECONFIG="$LAB_HOME/kubeconfig" PATH="$LAB_HOME/bin:$PATH" \
-  make --no-print-directory e2e ARGS="$*"
+step "make e2e${FULL:+-full}" env KUBECONFIG="$LAB_HOME/kubeconfig" PATH="$LAB_HOME/bin:$PATH" \
+  make --no-print-directory "e2e${FULL:+-full}" ARGS="$*"

@@ -213,12 +213,19 @@ def autoscaling() -> Any:
             "KEDA": [
                 graph(
                     "Errors",
-                    Query(
-                        "sum by (scaledObject) "
-                        f"(rate(keda_scaler_detail_errors_total{{{SCALED}}}[$__rate_interval]))",
-                        "{{scaledObject}}",
-                    ),
-                    text="Failed reads of the broker a second.",
+                    [
+                        Query(
+                            "sum by (scaledObject) "
+                            f"(rate(keda_scaled_object_errors_total{{{SCALED}}}[$__rate_interval]))",
+                            "{{scaledObject}}",
+                        ),
+                        Query(
+                            "sum by (scaledObject) "
+                            f"(rate(keda_scaler_detail_errors_total{{{SCALED}}}[$__rate_interval]))",
+                            "{{scaledObject}}, a list",
+                        ),
+                    ],
+                    text="Failed looks at the broker a second, and failed reads of one list while it can be reached.",
                 ),
                 graph(
                     "Time of a read",

@@ -1,6 +1,8 @@
 """Draw the dashboards' panels from what a Prometheus has, for the pages of docs: Grafana itself is not needed.
 
-usage: python -m infra.dashboards.draw PROMETHEUS_URL SINCE FOLDER    (SINCE in seconds of Unix time)
+usage: python -m infra.dashboards.draw PROMETHEUS_URL SINCE FOLDER [NAMESPACE [DASHBOARD...]]
+
+SINCE in seconds of Unix time; by default the namespace `jobs` and all dashboards.
 """
 
 from __future__ import annotations
@@ -40,8 +42,9 @@ Series = tuple[str, Sequence[float], Sequence[float]]
 class Source:
     """A Prometheus from a moment on."""
 
-    def __init__(self, url: str, since: float) -> None:
+    def __init__(self, url: str, since: float, namespace: str = "jobs") -> None:
         self._url = url
+        self._namespace = namespace
         self.since = since
         self.until = time.time()
 
@@ -51,7 +54,7 @@ class Source:
         values = {
             "$__rate_interval": WINDOW,
             "$__range": span,
-            "$namespace": "jobs",
+            "$namespace": self._namespace,
             "$queue": ".*",
             "$task": ".*",
         }
@@ -215,9 +218,12 @@ def _number(value: float, unit: str) -> str:
 def main() -> int:
     """Draw all of them."""
     url, since, folder = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
+    namespace, names = (sys.argv[4] if len(sys.argv) > 4 else "jobs"), sys.argv[5:]
     folder.mkdir(parents=True, exist_ok=True)
-    source = Source(url, since)
+    source = Source(url, since, namespace)
     for path in sorted(FOLDER.glob("*.json")):
+        if names and path.stem not in names:
+            continue
         figure = draw(json.loads(path.read_text()), source)
         target = folder / f"{path.stem}.png"
         figure.savefig(target)

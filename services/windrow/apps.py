@@ -107,9 +107,10 @@ class Jobs(Protocol):
         tags: Sequence[str] = (),
         job_ids: Sequence[str] | None = None,
     ) -> list[Job]:
-        """Keep a job for each of `inputs` (keyword arguments), in one commit; all are checked before any is kept.
+        """Keep a job for each of `inputs` (keyword arguments); all are checked before any is kept.
 
-        `job_ids` and errors as in `submit`.
+        `job_ids` and errors as in `submit`. Many share a commit, but not always all: more than WINDROW_API_BATCH_MAX,
+        or those of a queue that is full. After LedgerUnavailable some may be kept; with `job_ids` a repetition is safe.
         """
         ...
 
@@ -167,6 +168,8 @@ class AppSpec:
     #: `module:function`, called with `Jobs`, returns a fastapi.APIRouter; None: no routes. A lifespan of the router
     #: runs with the API's.
     router: str | None = None
+    #: What that router takes, `METHOD,METHOD /path`: where an app of DEFAULT_APPS is off, these say so.
+    paths: tuple[str, ...] = ()
     #: Routers that several apps bring and one API has once: `/health`, say. Mounted after the apps' own.
     shared_routers: tuple[str, ...] = ()
     #: Package with `NNNN_*.sql` files that create its tables; each may run again.

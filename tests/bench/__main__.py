@@ -18,7 +18,7 @@ from tests.bench.side import BenchFailed
 from tests.bench.windrow_side import Windrow
 
 #: Measures that bring all that they need.
-ALONE = frozenset({"claim_rate_with_history", "exporter_cost"})
+ALONE = frozenset({"claim_rate_with_history", "exporter_cost", "events_cost"})
 
 
 def main() -> int:

@@ -68,10 +68,9 @@ class Windrow:
             door.stop(20)
 
     @contextmanager
-    def worker(self, warm: bool = True) -> Iterator[Door]:
-        door = self.programs.start(
-            "worker", "--concurrency", str(CONCURRENCY), "--loglevel", "WARNING", env=self.env, ready=""
-        )
+    def worker(self, warm: bool = True, *more: str) -> Iterator[Door]:
+        argv = ("--concurrency", str(CONCURRENCY), "--loglevel", "WARNING", *more)
+        door = self.programs.start("worker", *argv, env=self.env, ready="")
         if warm:
             until_ready(door, self._warm)
         yield from stopped(door)

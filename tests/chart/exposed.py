@@ -38,9 +38,9 @@ def ours() -> Labels:
 
 
 def foreign() -> Labels:
-    """Those of KEDA, kube-state-metrics and Prometheus."""
+    """Those of KEDA, kube-state-metrics and Prometheus, as tests/e2e/test_monitoring.py recorded them."""
     recorded = yaml.safe_load(RECORDED.read_text())
-    return {name: set(part["labels"]) for part in recorded for name in part["names"]}
+    return {name: set(labels) for part in recorded for name, labels in part["metrics"].items()}
 
 
 def series_of(text: str) -> Iterator[tuple[str, set[str]]]:

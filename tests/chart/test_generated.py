@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tools.chart_production import main as put_production
 
 from tests.chart.conftest import CHART, Run
 
@@ -18,9 +19,13 @@ def copy(tmp_path: Path) -> Path:
     return shutil.copytree(CHART, tmp_path / "windrow")
 
 
-def test_the_schema_is_generated_from_the_values(run: Run, copy: Path) -> None:
+def test_the_schema_is_generated_from_the_values(
+    run: Run, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran = run("helm-values-schema-json", cwd=copy)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    monkeypatch.setattr("sys.argv", ["", str(copy)])
+    put_production()
     assert (copy / "values.schema.json").read_text() == (CHART / "values.schema.json").read_text(), (
         "make chart"
     )

@@ -1,4 +1,7 @@
-"""A stock producer and worker, and Flower, on the same Redis: neither side disturbs the other."""
+"""A stock producer and worker, and Flower, on the same Redis: neither side disturbs the other.
+
+And what stock Celery has no part for: how the ledger's own attempts look to a task.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
+from celery.result import AsyncResult
 
 from tests.conformance.case import settle
 from tests.conformance.conftest import ROOT
@@ -22,7 +26,11 @@ from tests.conformance.project import effects
 from tests.conformance.project import tasks as t
 from tests.conformance.project.celeryapp import app as shop
 from tests.support.processes import Doors
+from windrow.core.ids import new_id
+from windrow.core.job import NewJob
 from windrow.dev.ports import free_port
+from windrow.store.accept import accept
+from windrow.store.ledger import Ledger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -72,6 +80,25 @@ def test_a_stock_producer_and_worker_are_left_alone(adopted: Doors, caller: Cele
             time.sleep(0.05)
     (stray,) = rejected
     assert b"neighbour.add" in stray
+
+
+def test_a_task_counts_the_retries_that_a_job_asked_for_as_its_own(adopted: Doors, caller: Celery) -> None:
+    key, job_id = uuid.uuid4().hex, new_id()
+    job = NewJob(
+        job_id,
+        "shop.stumbles",
+        "shop",
+        input=json.dumps([[key, 2], {}]),
+        retry_errors=True,
+        options='{"retry": {"base": 0.05, "factor": 1, "cap": 0.05}}',
+    )
+    ledger = Ledger(adopted._env["WINDROW_DATABASE_URL"])
+    ledger.run(accept, [job], False)
+    ledger.close()
+    result = AsyncResult(job_id, app=caller)
+    # As `autoretry_for` would have it.
+    assert result.get(timeout=60) == 2
+    assert effects.effects(key) == ["try 0", "try 1", "try 2"]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("flower") is None, reason="needs the flower extra")

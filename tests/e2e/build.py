@@ -1,6 +1,7 @@
-"""`python -m tests.e2e.build IMAGE:TAG BUILD...`: the images that the tests put on top of the platform's.
+"""`python -m tests.e2e.build [--full] IMAGE:TAG BUILD...`: the images that the tests put on top of the platform's.
 
-BUILD is a program that takes `--build-arg`, `-f`, `-t` and a folder, such as `docker build`.
+BUILD is a program that takes `--build-arg`, `-f`, `-t` and a folder, such as `docker build`. With `--full` those of the
+long cases come, too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from tests.e2e.images import images_from
 
 APP = Path(__file__).with_name("app")
+RABBITMQ = Path(__file__).with_name("rabbitmq")
 
 
 def commands(platform: str) -> Iterator[list[str]]:
@@ -23,10 +25,15 @@ def commands(platform: str) -> Iterator[list[str]]:
     yield [images.next_project, f"BASE={images.next_platform}", "Dockerfile", "PROJECT=second"]
 
 
-def main(platform: str, *build: str) -> None:
+def main(*arguments: str) -> None:
     """Build them all, in order."""
-    for name, base, dockerfile, *arguments in commands(platform):
-        flags = [flag for argument in (base, *arguments) for flag in ("--build-arg", argument)]
+    full = arguments[0] == "--full"
+    platform, *build = arguments[1:] if full else arguments
+    if full:
+        name = images_from({"WINDROW_E2E_IMAGE": platform}).rabbitmq
+        subprocess.run([*build, "-f", str(RABBITMQ / "Dockerfile"), "-t", name, str(RABBITMQ)], check=True)
+    for name, base, dockerfile, *others in commands(platform):
+        flags = [flag for argument in (base, *others) for flag in ("--build-arg", argument)]
         subprocess.run([*build, *flags, "-f", str(APP / dockerfile), "-t", name, str(APP)], check=True)
 
 

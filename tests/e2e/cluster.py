@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from kubernetes import client, config, utils
 from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
 
-#: Seconds that one call to the API server may take.
-CALL_SECONDS = 15
+#: Seconds that one call to the API server may take: a machine that is busy is slow to shake hands.
+CALL_SECONDS = 40
 NOT_FOUND, CONFLICT = 404, 409
 COST = "controller.kubernetes.io/pod-deletion-cost"
 PAUSED = "autoscaling.keda.sh/paused"
@@ -84,6 +85,30 @@ class Cluster:
             raise
         return base64.b64decode(found.data[key]).decode()
 
+    def config_map(self, name: str, key: str) -> str:
+        """A text of a ConfigMap."""
+        found = self.core.read_namespaced_config_map(name, self.namespace, _request_timeout=CALL_SECONDS)
+        return str(found.data[key])
+
+    def run(self, pod: str, *command: str) -> str:
+        """`kubectl exec`: what the command printed, errors too."""
+        call = self.core.connect_get_namespaced_pod_exec
+        options = {
+            "stdout": True,
+            "stderr": True,
+            "_request_timeout": CALL_SECONDS,
+            "_preload_content": False,
+        }
+        ran: Any = stream(call, pod, self.namespace, command=list(command), **options)
+        try:
+            ran.run_forever(timeout=CALL_SECONDS)
+            return str(ran.read_all())
+        finally:
+            ran.close()
+            # It leaves the socket under its own to the garbage collector.
+            if ran.sock.sock is not None:
+                ran.sock.sock.close()
+
     def pods(self, component: str, pool: str = "") -> list[Pod]:
         """The pods of a component, or of one pool of workers; those on their way out, too."""
         selector = f"app.kubernetes.io/component={component}" + (f",windrow.dev/pool={pool}" if pool else "")
@@ -126,6 +151,13 @@ class Cluster:
         self._custom.patch_namespaced_custom_object(
             **KEDA, namespace=self.namespace, name=scaled_object, body=body, _request_timeout=CALL_SECONDS
         )
+
+    def triggers(self, scaled_object: str) -> list[dict[str, Any]]:
+        """What KEDA counts for a pool."""
+        found = self._custom.get_namespaced_custom_object(
+            **KEDA, namespace=self.namespace, name=scaled_object, _request_timeout=CALL_SECONDS
+        )
+        return list(found["spec"]["triggers"])
 
     def unready(self) -> list[str]:
         """What of the namespace is not yet as it was asked to be."""

@@ -1,4 +1,4 @@
-"""A way to the release's API from outside, whatever the chart's own Service is: a NodePort of our own."""
+"""A NodePort of our own for the release's API, or another of its doors, whatever the chart's own Service is."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.e2e.cluster import CALL_SECONDS, Cluster
 NAME = "e2e-door"
 
 
-def open_door(cluster: Cluster, release: str) -> str:
+def open_door(cluster: Cluster, release: str, component: str = "api", name: str = NAME) -> str:
     """Its URL. WINDROW_E2E_NODE is the node's address where its own is not to be reached from here."""
-    labels = {"app.kubernetes.io/instance": release, "app.kubernetes.io/component": "api"}
+    labels = {"app.kubernetes.io/instance": release, "app.kubernetes.io/component": component}
     port = client.V1ServicePort(port=80, target_port="http")
     service = cluster.core.create_namespaced_service(
         cluster.namespace,
         client.V1Service(
-            metadata=client.V1ObjectMeta(name=NAME),
+            metadata=client.V1ObjectMeta(name=name),
             spec=client.V1ServiceSpec(type="NodePort", selector=labels, ports=[port]),
         ),
         _request_timeout=CALL_SECONDS,

@@ -22,6 +22,8 @@ class Images(NamedTuple):
     #: Both one release later: a migration more, a task more.
     next_platform: str
     next_project: str
+    #: A RabbitMQ with its management plugin, for the long cases; the official one will do.
+    rabbitmq: str
 
 
 def images_from(environ: Mapping[str, str]) -> Images:
@@ -35,6 +37,7 @@ def images_from(environ: Mapping[str, str]) -> Images:
         project=project,
         next_platform=f"{platform}-next",
         next_project=f"{project}-next",
+        rabbitmq=environ.get("WINDROW_E2E_RABBITMQ_IMAGE") or f"windrow-e2e-rabbitmq:{tag}",
     )
 
 

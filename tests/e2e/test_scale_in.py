@@ -90,7 +90,7 @@ def _one_busy(release: Release) -> tuple[str, float]:
 
     def told() -> bool:
         costs = {pod.name: pod.cost for pod in cluster.workers(POOL)}
-        return costs[youngest.name] > 0 and sum(cost > 0 for cost in costs.values()) == 1
+        return costs.get(youngest.name, 0) > 0 and sum(cost > 0 for cost in costs.values()) == 1
 
     eventually("the pods say who is busy", 30, told)
     return youngest.name, now() - began

@@ -6,20 +6,30 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from urllib3.exceptions import HTTPError
+
 T = TypeVar("T")
 
 PAUSE_SECONDS = 0.25
 
 
 def eventually(what: str, seconds: float, look: Callable[[], T | None]) -> T:
-    """The first truthy answer of `look`; AssertionError with its last one after `seconds`."""
+    """The first truthy answer of `look`; AssertionError with its last one after `seconds`.
+
+    An API server that does not answer a look in time has said nothing: it is asked again.
+    """
     deadline = time.monotonic() + seconds
     while True:
-        found = look()
-        if found:
-            return found
+        last: object
+        try:
+            found = look()
+            if found:
+                return found
+            last = found
+        except HTTPError as exc:
+            last = exc
         if time.monotonic() >= deadline:
-            raise AssertionError(f"{what}: not within {seconds:g} s; last seen: {found!r}")
+            raise AssertionError(f"{what}: not within {seconds:g} s; last seen: {last!r}")
         time.sleep(PAUSE_SECONDS)
 
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
+import redis
 
 from windrow.broker.channels import Signals, WakeUps
 from windrow.broker.publisher import Publisher
+from windrow.core.answer import answers
+from windrow.core.job import Outcome
+from windrow.core.states import State
 from windrow.dev.redis_server import RedisServer
+
+TEXT = json.dumps(
+    ["a", "t", "q", "succeeded", 0, 1, 0, 3, False, "2026-01-02T03:04:05+00:00"] + [None] * 13 + ["42", None]
+)
 
 
 async def listening(wakeups: WakeUps) -> None:
@@ -74,11 +83,28 @@ def test_events_arrive_in_order_and_a_slow_reader_misses_the_oldest(redis_url: s
     with_wakeups(redis_url, use)
 
 
+def test_only_a_sealed_answer_is_believed(redis_url: str) -> None:
+    async def use(wakeups: WakeUps, publisher: Publisher) -> None:
+        async with wakeups.watch("a", "key") as watch, wakeups.watch("a") as reader:
+            publisher.signal("windrow:answers", json.dumps(["a", "0" * 64, TEXT]))
+            assert not await watch.wait(0.2)
+            [answer] = answers([Outcome("a", 1, State.SUCCEEDED, "succeeded", answer_key="key")], {"a": TEXT})
+            publisher.signal("windrow:answers", answer)
+            assert await watch.wait(2)
+            assert watch.answer is not None
+            assert watch.answer.result == 42
+            assert not await reader.wait(0)
+            assert reader.answer is None
+
+    with_wakeups(redis_url, use)
+
+
 def test_rubbish_on_a_channel_is_passed_over(redis_url: str) -> None:
     async def use(wakeups: WakeUps, publisher: Publisher) -> None:
         async with wakeups.watch("a") as watch:
             for rubbish in ("{", "7", "null", '[["a"]]'):
                 publisher.signal("windrow:done", rubbish)
+                publisher.signal("windrow:answers", rubbish)
                 publisher.signal("windrow:events", rubbish)
             publisher.publish(finished=["a"])
             assert await watch.wait(2)
@@ -124,6 +150,17 @@ def test_signals_come_back_after_redis_was_killed(redis_url: str, redis_server: 
             break
     publisher.signal("windrow:worker:w1", "renew")
     assert signals.wait(2) == "renew"
+    signals.close()
+    publisher.close()
+
+
+def test_a_payload_that_is_no_text_ends_no_listener(redis_url: str) -> None:
+    signals, publisher = Signals(redis_url, "windrow:beat"), Publisher(redis_url)
+    assert signals.wait(0.1) is None
+    with redis.Redis.from_url(redis_url) as anybody:
+        anybody.publish("windrow:beat", b"\xff")
+    publisher.signal("windrow:beat", "promote")
+    assert [signals.wait(10), signals.wait(10)] == ["\ufffd", "promote"]
     signals.close()
     publisher.close()
 

@@ -16,9 +16,10 @@ from tests.support.broker_consumer import ids
 from tests.support.rabbit import Management, RabbitConsumer
 from windrow.broker import choice
 from windrow.broker.errors import BrokerUnavailable
+from windrow.broker.intake import LOW_WATER
 from windrow.broker.message import Message
 from windrow.broker.rabbit.depth import RabbitDepth
-from windrow.broker.rabbit.feed import LOW_WATER, REJECTED
+from windrow.broker.rabbit.feed import REJECTED
 from windrow.broker.rabbit.link import Link
 from windrow.broker.rabbit.publisher import RabbitPublisher
 from windrow.dev.rabbit_server import RabbitServer

@@ -12,10 +12,11 @@ from typing import Any
 import kombu as _kombu
 import pytest
 import redis
+import trustme
 
 from tests.support.broker_consumer import ids
 from windrow.broker.channels import Signals
-from windrow.broker.connect import celery_broker
+from windrow.broker.connect import celery_broker, celery_tls
 from windrow.broker.errors import BrokerUnavailable
 from windrow.broker.intake import Budget, Intake
 from windrow.broker.message import Message
@@ -31,8 +32,15 @@ kombu: Any = _kombu
 class Cluster:
     """A master, a replica, and one sentinel that decides alone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: bool) -> None:
         self._folder = folder
+        self._tls = tls
+        if tls:
+            authority = trustme.CA()
+            authority.cert_pem.write_to_path(str(folder / "ca.crt"))
+            authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(
+                str(folder / "server.pem")
+            )
         self.ports = [free_port(0, set()) for _ in range(3)]
         master, replica, sentinel = self.ports
         self._processes = [
@@ -47,7 +55,12 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return f"sentinel://{HOST}:{self.ports[2]}/0?master_name=it"
+        tls = f"&ssl_ca_certs={self._folder}/ca.crt" if self._tls else ""
+        return f"sentinel://{HOST}:{self.ports[2]}/0?master_name=it{tls}"
+
+    def client(self, port: int) -> redis.Redis:
+        tls: Any = {"ssl": True, "ssl_ca_certs": f"{self._folder}/ca.crt"} if self._tls else {}
+        return redis.Redis(HOST, port, **tls)
 
     def kill_master(self) -> None:
         self._processes[0].kill()
@@ -62,18 +75,24 @@ class Cluster:
         folder = self._folder / name
         folder.mkdir()
         config = folder / "redis.conf"
-        config.write_text(
-            f'bind {HOST}\nport {port}\nsave ""\ndir "{folder}"\nrepl-diskless-sync-delay 0\n{more}'
-        )
-        if name == "sentinel":
-            config.write_text(f'bind {HOST}\nport {port}\ndir "{folder}"\n{more}')
+        where = f'bind {HOST}\ndir "{folder}"\n{self._ports(port)}'
+        if name != "sentinel":
+            where += 'save ""\nrepl-diskless-sync-delay 0\n'
+        config.write_text(where + more)
         argv: list[str | Path] = [redis_program(), config]
         process = subprocess.Popen(argv + ["--sentinel"] * (name == "sentinel"), stdout=subprocess.DEVNULL)
         self._wait(port, lambda client: client.ping())
         return process
 
+    def _ports(self, port: int) -> str:
+        if not self._tls:
+            return f"port {port}\n"
+        files = f'tls-cert-file "{self._folder}/server.pem"\ntls-key-file "{self._folder}/server.pem"\n'
+        files += f'tls-ca-cert-file "{self._folder}/ca.crt"\n'
+        return f"port 0\ntls-port {port}\ntls-auth-clients no\ntls-replication yes\n{files}"
+
     def _wait(self, port: int, met: Any) -> None:
-        with redis.Redis(HOST, port) as client:
+        with self.client(port) as client:
             for _ in range(400):
                 with suppress(redis.RedisError, KeyError):
                     if met(client):
@@ -82,11 +101,20 @@ class Cluster:
         raise AssertionError(f"the server on {port} did not get there")
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path)
+@pytest.fixture(params=["plain", "tls"])
+def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
+    tls = request.param == "tls"
+    if tls and not _speaks_tls():
+        pytest.skip("the redis-server here was built without TLS")
+    cluster = Cluster(tmp_path, tls)
     yield cluster
     cluster.close()
+
+
+def _speaks_tls() -> bool:
+    command = [str(redis_program()), "--port", "0", "--tls-port", "0", "--check-system"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return "tls-port" not in found.stdout + found.stderr
 
 
 def publish_soon(publisher: Publisher, job_id: str) -> None:
@@ -104,7 +132,10 @@ def test_publisher_consumer_and_signals_follow_the_master(cluster: Cluster) -> N
     broker_url, options = celery_broker(cluster.url)
     got: list[Any] = []
     connection = kombu.Connection(
-        broker_url, transport=SentinelTransport, transport_options={**options, "windrow_intake": intake}
+        broker_url,
+        transport=SentinelTransport,
+        transport_options={**options, "windrow_intake": intake},
+        ssl=celery_tls(cluster.url) or False,
     )
     kombu.Consumer(connection.default_channel, [kombu.Queue("q")], on_message=got.append).consume()
 
@@ -130,7 +161,7 @@ def test_publisher_consumer_and_signals_follow_the_master(cluster: Cluster) -> N
     else:
         raise AssertionError("no signal after the failover")
     # What is held is known to the new master, too.
-    with redis.Redis(HOST, cluster.ports[1]) as client:
+    with cluster.client(cluster.ports[1]) as client:
         drain_until(3)
         assert client.hlen("unacked:pool") == len(intake.tags())
     connection.close()

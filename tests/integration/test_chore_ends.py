@@ -10,10 +10,13 @@ import pytest
 from tests.integration.beat_world import World, wait_until
 from windrow.beat.chores.expire import Expire
 from windrow.beat.chores.retain import Retain
+from windrow.core.errors import LedgerUnavailable
 from windrow.core.job import NewChord, NewJob
 from windrow.store.chords import open_chords
 from windrow.store.chores import read
 from windrow.store.fold import fold
+from windrow.store.op import Op
+from windrow.store.retain import OTHERS
 from windrow.store.workers import end
 
 TABLES = (
@@ -122,6 +125,19 @@ def test_old_history_is_deleted_whole_and_young_history_is_kept(world: World) ->
         pass
     assert counts(world) == {**dict.fromkeys(TABLES, 1), "jobs": 2, "payloads": 2}
     assert world.states() == {"succeeded": 1, "queued": 1}
+
+
+def test_a_table_that_cannot_be_cleaned_keeps_no_other_from_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_slow(limit: int, keep: float) -> Op[int]:
+        raise LedgerUnavailable("canceling statement due to statement timeout")
+
+    history(world, "old")
+    monkeypatch.setitem(OTHERS, "chords", too_slow)
+    with pytest.raises(LedgerUnavailable, match="timeout"):
+        Retain(world.crew().tools).run()
+    assert {table for table, count in counts(world).items() if count} == {"chords", "chord_parts"}
 
 
 def test_retain_pauses_between_batches_and_rests_when_all_is_done(world: World) -> None:

@@ -20,7 +20,7 @@ from windrow.store.ledger import Ledger
 from windrow.store.migrate import migrate
 from windrow.store.workers import renew
 
-LEASE = 1.5
+LEASE = 4.0
 RUNNING = [f"j{n:02}" for n in range(50)]
 
 

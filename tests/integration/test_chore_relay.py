@@ -110,6 +110,20 @@ def test_a_paused_queue_has_no_messages_and_gets_them_back(world: World) -> None
     assert world.messages() == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("looked", [True, False], ids=["the relay looked", "resumed at once"])
+def test_what_a_worker_dropped_of_a_paused_queue_is_sent_after_the_pause(world: World, looked: bool) -> None:
+    world.ledger.run(pause, "q")
+    # A caller who knows of no pause has sent the message; the worker that took it could not claim the job.
+    world.accept("a", published=True)
+    relay = Relay(world.crew(relay_seconds=0.001).tools)
+    if looked:
+        relay.run()
+        assert world.messages() == []
+    world.ledger.run(resume, "q")
+    relay.run()
+    assert world.messages() == ["a"]
+
+
 def test_two_relays_at_once_send_each_job_once(world: World) -> None:
     world.accept(*(f"j{n:04}" for n in range(3000)))
     world.start(relay_batch=50, window=10_000)

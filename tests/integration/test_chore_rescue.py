@@ -189,7 +189,7 @@ def test_what_follows_from_a_failure_can_be_broken_and_the_jobs_still_end(world:
 def test_a_workers_messages_are_forgotten(world: World) -> None:
     world.accept("a", published=True)
     world.worker("w1", pool="p1")
-    world.worker("w2", pool="p1")
+    world.worker("w2", pool="p1", lease=60.0)
     world.hold("w1", "a", pool="p1")
     world.hold("w2", "b", pool="p1")
     world.lapse("w1")
@@ -259,7 +259,7 @@ def test_a_finish_after_the_rescue_is_refused_and_the_worker_is_told(world: Worl
 
 def test_a_worker_that_renews_in_time_is_left_alone(world: World) -> None:
     world.accept("a")
-    world.worker("w1")
+    world.worker("w1", lease=60.0)
     world.claim("w1", "a")
     rescue = patient(world)
     rescue.run()

@@ -106,7 +106,7 @@ def test_a_killed_up_leaves_no_process_behind_and_the_next_one_starts(ups: Ups) 
     up = ups.start()
     processes = everything(up)
     psutil.Process(up.pid).kill()
-    up.wait(10)
+    up.wait(30)
     again = ups.start()  # at once: it waits for the leftovers
     assert_gone(processes)
     assert ups.state().pids["up"] == again.pid
@@ -116,7 +116,7 @@ def test_a_second_up_is_refused_and_says_where_the_first_one_is(ups: Ups) -> Non
     ups.start()
     state = ups.state()
     second = ups.start(ready="already running")
-    assert second.wait(10)
+    assert second.wait(30)
     assert second.returncode == 1
     second.reap()
     assert state.api_url in second.log()
@@ -195,6 +195,12 @@ def test_taken_ports_are_stepped_around_and_the_real_ones_told(ups: Ups) -> None
         for name, url in zip(names, (state.api_url, state.redis_url, state.database_url), strict=True):
             assert f":{ups.env[f'WINDROW_{name}_PORT']}" not in url
         assert state.api_url in up.log()
+        # Said with the rest of what it prints when ready: which, where to, and how to have another.
+        for name, what in zip(names, ("the API", "Redis", "PostgreSQL"), strict=True):
+            port = ups.env[f"WINDROW_{name}_PORT"]
+            line = rf"Port {port} is taken: {what} has \d+; WINDROW_{name}_PORT chooses another"
+            assert re.search(line, up.log()), line
+            assert re.search(line, state.places(ups.folder))
     finally:
         for listener in taken:
             listener.close()
@@ -237,7 +243,7 @@ def test_a_detached_up_returns_when_ready_and_down_ends_it(ups: Ups, monkeypatch
     assert said.pop() == "stopped"
     ended = [name for line in said if line.startswith("ended: ") for name in line[7:].split(", ")]
     assert sorted(ended) == sorted(set(state.pids) - {"up"})
-    assert process.wait(5) == 0
+    assert process.wait(30) == 0
     assert_gone(processes)
     assert UpState.read(ups.folder) is None
     said.clear()

@@ -189,7 +189,7 @@ def started(doors: Doors, url: str) -> Door:
 
 
 def get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=15) as answer:
         return str(answer.read().decode())
 
 

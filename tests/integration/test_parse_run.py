@@ -19,10 +19,12 @@ from psycopg.rows import dict_row
 from tests.integration.parse_site import Reply, Site, html
 from tests.support.pgbouncer_server import PgBouncerServer
 from tests.support.processes import Doors
+from windrow.public import BoundedConnection
 from windrow_apps.parse.app import SPEC
 from windrow_apps.parse.models import Summary
 from windrow_apps.parse.run import parse_range
 from windrow_apps.parse.settings import ParseSettings, settings
+from windrow_apps.parse.store import PageStore
 from windrow_apps.parse.tasks import MAX_RETRIES, RETRY_CAP_SECONDS, pages
 
 BATCH = 10
@@ -249,3 +251,15 @@ def test_a_run_works_through_pgbouncer_in_transaction_mode(
     )
     summary = parse_range(RUN, range(1, 26), through, lambda current, total: None)
     assert summary.pages == 25
+
+
+def test_a_silent_network_ends_the_wait_of_a_run(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINDROW_PARSE_STATEMENT_SECONDS", "7")
+    with PageStore(RUN, settings())._transaction() as connection:
+        # Ended by this side, too: a server that cannot be reached ends no statement.
+        assert isinstance(connection, BoundedConnection)
+        assert connection.answer_timeout is not None
+        found = connection.execute("SHOW statement_timeout").fetchone()
+    assert found == {"statement_timeout": "7s"}

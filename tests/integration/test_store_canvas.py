@@ -33,10 +33,14 @@ class World:
     def begin(self, jobs: Sequence[NewJob], chords: Sequence[NewChord] = ()) -> None:
         self.ledger.run(submit, jobs, chords)
 
-    def end(self, *outcomes: tuple[str, dict[str, Any]]) -> Finished:
-        ids = [job_id for job_id, _ in outcomes]
+    def hold(self, *ids: str) -> int:
+        """Claim them; again is the same."""
         token = 7
         assert len(self.ledger.run(claim, ids, "worker", token)) == len(ids)
+        return token
+
+    def end(self, *outcomes: tuple[str, dict[str, Any]]) -> Finished:
+        token = self.hold(*(job_id for job_id, _ in outcomes))
         now = time.monotonic()
         made = []
         for job_id, more in outcomes:
@@ -137,6 +141,27 @@ def test_a_cancelled_member_that_waits_fails_its_chord(world: World) -> None:
     world.begin([member("a", "c", 0)], [NewChord("c", 1, (body(),))])
     done = world.ledger.run(cancel, ["a"])
     assert done.ended == ["body"]
+    assert world.states() == {"a": "cancelled", "body": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("state", "more"),
+    [
+        (State.BLOCKED, {"replaced_by": job("a")}),
+        (State.BLOCKED, {"jobs": (member("b", "inner", 0),), "chords": (NewChord("inner", 1, (job("a"),)),)}),
+        (State.RETRYING, {"replaced_by": NewJob("a", "task", "elsewhere", retries=1)}),
+        (State.RETRYING, {"retries": 1}),
+    ],
+    ids=["replaced", "replaced by a chord", "retried elsewhere", "retried"],
+)
+def test_a_cancel_that_meets_a_job_which_would_run_again_ends_it_and_tells_its_chord(
+    world: World, state: State, more: dict[str, Any]
+) -> None:
+    world.begin([member("a", "c", 0)], [NewChord("c", 1, (body(),))])
+    world.hold("a")
+    world.ledger.run(cancel, ["a"])
+    done = world.end(("a", {"state": state, **more}))
+    assert (done.queued, done.ended) == ([], ["body"])
     assert world.states() == {"a": "cancelled", "body": "failed"}
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -20,6 +20,13 @@ from windrow.dev.ports import free_port
 #: Seconds between two scrapes, and for each: a loaded machine answers late, and a missed scrape is a hole.
 SCRAPE_SECONDS = 2
 PROGRAMS = ("prometheus", "prometheus-alertmanager")
+
+
+class Scraped(Protocol):
+    """Something to scrape."""
+
+    def config(self) -> dict[str, Any]:
+        """As an entry of scrape_configs."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Target:
 class Prometheus:
     """Both servers; they belong to `doors`, which ends them."""
 
-    def __init__(self, doors: Doors, folder: Path, rules: str, targets: Sequence[Target]) -> None:
+    def __init__(self, doors: Doors, folder: Path, rules: str, targets: Sequence[Scraped]) -> None:
         for program in PROGRAMS:
             if shutil.which(program) is None:
                 pytest.skip(f"no {program} on PATH: install Debian's packages {' and '.join(PROGRAMS)}")

@@ -28,9 +28,10 @@ def world(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> Iterator[World]:
-    """Nothing runs yet."""
+    """Nothing runs yet. A module may have TIMES of its own."""
     env = {
         **FAST,
+        **getattr(request.module, "TIMES", {}),
         "WINDROW_DATABASE_URL": database_url,
         "WINDROW_REDIS_URL": redis_url,
         "TMPDIR": str(tmp_path),

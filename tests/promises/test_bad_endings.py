@@ -8,6 +8,8 @@ from tests.promises.ways import BOTH_WAYS
 from tests.promises.world import World
 
 pytestmark = pytest.mark.timeout(120)
+#: Nobody is taken for dead here: a busy machine may hold a worker up for a second.
+TIMES = {"WINDROW_LEASE_SECONDS": "15"}
 
 #: Task and the start of its error; those that end their child are retried until max_attempts.
 RAISES = {

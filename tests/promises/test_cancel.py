@@ -12,6 +12,8 @@ from windrow.core.ids import new_id
 from windrow.core.job import NewJob
 
 pytestmark = pytest.mark.timeout(150)
+#: Nobody is taken for dead here: a busy machine may hold a worker up for a second.
+TIMES = {"WINDROW_LEASE_SECONDS": "15"}
 
 SECONDS = 0.05
 
@@ -49,7 +51,7 @@ def cancel_at_random(world: World, ids: list[str], wanted: int) -> set[str]:
         running = [job_id for job_id, state in live.items() if state != "queued"]
         waiting = [job_id for job_id, state in live.items() if state == "queued"]
         # Every second one of those that run: its neighbour in the same child comes right after it.
-        chosen = running[::2] + rng.sample(waiting, min(len(waiting), 4))
+        chosen = running[::2] + rng.sample(waiting, min(len(waiting), 12))
         if chosen:
             chosen = chosen[: wanted - len(cancelled)]
             world.cancel(chosen)
@@ -94,7 +96,7 @@ def test_a_running_job_is_stopped_and_its_neighbours_go_on(world: World, pool: s
     if pool == "prefork":
         # Nothing in it asks whether it shall stop.
         long += world.submit("nap", 60.0)
-    (neighbour,) = world.submit("nap", 3.0, "fine")
+    (neighbour,) = world.submit("nap", 15.0, "fine")
     world.wait_state([*long, neighbour], "running")
     world.cancel(long)
     world.wait_state(long, "cancelled", 15)

@@ -10,6 +10,8 @@ import pytest
 from tests.promises.world import World
 
 pytestmark = pytest.mark.timeout(120)
+#: Nobody is taken for dead here: a busy machine may hold a worker up for a second.
+TIMES = {"WINDROW_LEASE_SECONDS": "15"}
 
 POOLS = pytest.mark.parametrize(
     ("pool", "through"), [("prefork", "direct"), ("prefork", "pgbouncer"), ("threads", "direct")]
@@ -27,11 +29,11 @@ def test_a_job_shorter_than_the_drain_ends_in_its_worker_and_what_waits_is_given
     world: World, pool: str, through: str
 ) -> None:
     worker = world.worker(pool=pool, concurrency=2)
-    running = world.submit("nap", 2.0, "fine", count=2)
+    running = world.submit("nap", 6.0, "fine", count=2)
     world.wait_state(running, "running")
     waiting = world.submit("nap", 0.1, "fine", count=10)
     worker.send(signal.SIGTERM)
-    assert worker.wait(30), worker.log()
+    assert worker.wait(60), worker.log()
     assert worker.returncode == 0
     assert [world.outcomes(job_id) for job_id in running] == [["succeeded"]] * 2
     assert world.states(waiting) == {"queued": 10}
@@ -47,18 +49,18 @@ def test_a_job_longer_than_the_drain_is_given_back_at_its_end_and_run_by_another
     world: World, pool: str, through: str
 ) -> None:
     worker = world.worker(pool=pool, concurrency=2)
-    (job,) = world.submit("nap", 6.0, "fine")
+    (job,) = world.submit("nap", 15.0, "fine")
     world.wait_state([job], "running")
     worker.send(signal.SIGTERM)
     worker.expect("Draining")
     # The end of the drain comes early here, by the signal that a supervisor sends then.
     worker.send(signal.SIGQUIT)
-    assert worker.wait(20), worker.log()
+    assert worker.wait(60), worker.log()
     assert worker.returncode == 0
     assert world.outcomes(job) == ["released"]
     world.beat()
     world.worker(pool=pool)
-    world.wait_final([job])
+    world.wait_final([job], 60)
     row = world.job(job)
     assert (row["state"], row["failures"], row["result"]) == ("succeeded", 0, '"fine"')
     assert world.outcomes(job) == ["released", "succeeded"]
@@ -68,12 +70,12 @@ def test_a_job_longer_than_the_drain_is_given_back_at_its_end_and_run_by_another
 def test_quit_gives_everything_back_at_once(world: World) -> None:
     world.beat()
     worker = world.worker(concurrency=2)
-    ids = world.submit("nap", 30.0, count=2) + world.submit("echo", 1, count=20)
+    ids = world.submit("nap", 60.0, count=2) + world.submit("echo", 1, count=20)
     world.wait_state(ids[:2], "running")
     began = time.monotonic()
     worker.send(signal.SIGQUIT)
-    assert worker.wait(20), worker.log()
-    assert time.monotonic() - began < 15
+    assert worker.wait(60), worker.log()
+    assert time.monotonic() - began < 50
     assert worker.returncode == 0
     assert [world.outcomes(job_id) for job_id in ids[:2]] == [["released"]] * 2
     assert {row["failures"] for row in world.jobs(ids)} == {0}
@@ -91,9 +93,9 @@ def test_workers_that_drain_in_the_middle_of_many_jobs_lose_none_of_their_messag
         world.until(lambda: world.states(ids).get("queued", 0) < 600)
         time.sleep(0.5)
         worker.send(signal.SIGTERM)
-        assert worker.wait(20), worker.log()
+        assert worker.wait(60), worker.log()
         assert worker.returncode == 0
         assert world.states(ids).get("queued", 0) == live_messages(world)
     world.worker(concurrency=2)
-    world.wait_state(ids, "succeeded", 40)
+    world.wait_state(ids, "succeeded", 60)
     assert world.lost() == (0, 0)

@@ -17,7 +17,7 @@ def test_a_lost_message_beside_a_thousand_cancelled_ones_and_busy_workers_is_sen
     # A fifteenth of the defaults: 30 s, 30 s and 5 s.
     world.beat(settle_after_seconds="2", settle_every_seconds="2", settle_seconds="0.3")
     world.worker(concurrency=2)
-    busy = world.submit("nap", 9.0, count=2)
+    busy = world.submit("nap", 60.0, count=2)
     world.wait_state(busy, "running")
     cancelled = world.submit("echo", 1, count=1000)
     (lost,) = world.submit("echo", "found")
@@ -26,10 +26,11 @@ def test_a_lost_message_beside_a_thousand_cancelled_ones_and_busy_workers_is_sen
     assert world.redis.lrem("default", 0, message) == 1
     assert world.redis.llen("default") == 1000
     lost_at = time.monotonic()
-    world.until(lambda: any(lost in text for text in world.redis.lrange("default", 0, -1)), 9)
+    world.until(lambda: any(lost in text for text in world.redis.lrange("default", 0, -1)), 30)
     # The bound is the sum of the three; the rest is a slow machine's.
-    assert time.monotonic() - lost_at < 2 + 2 + 0.3 + 5
+    assert time.monotonic() - lost_at < 2 + 2 + 0.3 + 25
     assert world.states(busy) == {"running": 2}
+    world.cancel(busy)
     world.wait_final([lost, *busy, *cancelled])
     assert world.job(lost)["state"] == "succeeded"
     assert world.states(cancelled) == {"cancelled": 1000}
@@ -43,7 +44,7 @@ def test_a_job_of_priority_nine_behind_a_hundred_thousand_starts_next(world: Wor
         INSERT INTO windrow.jobs (id, task, queue, state, max_attempts)
         SELECT 'bulk-' || n, 'nap', 'default', 'queued', 3 FROM generate_series(1, 100000) AS n;
         INSERT INTO windrow.payloads (job_id, input)
-        SELECT 'bulk-' || n, '[[0.3], {}]' FROM generate_series(1, 100000) AS n
+        SELECT 'bulk-' || n, '[[2.0], {}]' FROM generate_series(1, 100000) AS n
         """
     )
     world.worker(concurrency=1, window="50", claim_ahead="0")

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.tutorial import PAGES, play
+from windrow.apps import DEFAULT_APPS, find_apps
 from windrow.dev.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDROW = (sys.executable, "-m", "windrow.cli")
 pytestmark = pytest.mark.timeout(600)
+#: The last one: parse's page cancels a job that has ended.
+GOOD = {"200", "201", "202", "204", "409"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         # The feed of the summaries' page is this machine's own.
         "WINDROW_OUTBOUND_NETWORKS": "127.0.0.1/32",
         # A page waits for its end: nobody has to wait half a minute.
-        "WINDROW_DELAYS_TASK_TIMEOUT": "5",
+        "WINDROW_DELAYS_TASK_TIMEOUT": "12",
     }
     started = subprocess.run(
         [*WINDROW, "up", "--detach", "--no-demo"],
@@ -64,3 +70,28 @@ def test_a_page_does_what_it_says(stack: dict[str, str], page: Path, tmp_path: P
     folder = Path(stack["WINDROW_UP_FOLDER"])
     (tmp_path / ".windrow").symlink_to(folder)
     play(page, json.loads((folder / "up.json").read_text())["api_url"], stack, tmp_path)
+
+
+def test_every_route_of_the_apps_was_called_and_had_its_good_answer(stack: dict[str, str]) -> None:
+    """After the pages, by the API's own count: a route that no page calls has no documented answer."""
+    state = json.loads((Path(stack["WINDROW_UP_FOLDER"]) / "up.json").read_text())
+    text = httpx.get(f"{state['api_url']}/metrics", timeout=30, trust_env=False).text
+    answered = {
+        (sample.labels["method"], _plain(sample.labels["route"]))
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "windrow_http_requests_total" and sample.labels["status"] in GOOD
+    }
+    if ("POST", "/process") not in answered or ("POST", "/parse") not in answered:
+        pytest.skip("the pages were not played before")
+    wanted = {
+        (method, _plain(path))
+        for spec in find_apps(DEFAULT_APPS)
+        for methods, path in (taken.split(" ") for taken in spec.paths)
+        for method in methods.split(",")
+    }
+    assert wanted | {("GET", "/health")} <= answered, (wanted | {("GET", "/health")}) - answered
+
+
+def _plain(route: str) -> str:
+    return re.sub(r":\w+\}", "}", route)

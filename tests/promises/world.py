@@ -191,11 +191,11 @@ class World:
         states = self.states(job_ids)
         return sum(states.get(state, 0) for state in FINAL) == len(job_ids)
 
-    def wait_final(self, job_ids: Sequence[str], timeout: float = 25.0) -> None:
+    def wait_final(self, job_ids: Sequence[str], timeout: float = 60.0) -> None:
         """Until every one has ended."""
         self.until(lambda: self.all_final(job_ids), timeout, lambda: f"states: {self.states(job_ids)}")
 
-    def wait_state(self, job_ids: Sequence[str], state: str, timeout: float = 25.0) -> None:
+    def wait_state(self, job_ids: Sequence[str], state: str, timeout: float = 60.0) -> None:
         """Until every one is in `state`."""
         self.until(
             lambda: self.states(job_ids) == {state: len(job_ids)},
@@ -204,7 +204,7 @@ class World:
         )
 
     def until(
-        self, met: Callable[[], bool], timeout: float = 25.0, what: Callable[[], object] = lambda: ""
+        self, met: Callable[[], bool], timeout: float = 60.0, what: Callable[[], object] = lambda: ""
     ) -> None:
         """Wait for it; fails with `what()` and every door's last lines."""
         deadline = time.monotonic() + timeout

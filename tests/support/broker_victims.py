@@ -1,7 +1,8 @@
 """Kills consumers at seeded instants and counts what becomes of their messages.
 
 `python -m tests.support.broker_victims REDIS_URL KILLS SEED ours|stock` prints one JSON object. A victim is a fork of
-this warm process, so that a kill costs milliseconds. It says by a pipe which message it is about to acknowledge.
+this warm process, so that a kill costs milliseconds. It says by a pipe that it took a first message, and which
+one it is about to acknowledge. The stock one is over once it has shown a loss.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from windrow.broker.message import Message
 from windrow.broker.publisher import Publisher
 
 kombu: Any = _kombu
-#: A victim lives at most so long after it has connected.
+#: A victim lives at most so long after it took its first message.
 MAX_LIFE_SECONDS = 0.03
 #: More than it can finish in its life.
 MESSAGES = 60
@@ -66,6 +67,8 @@ def main(url: str, kills: int, seed: int, transport: str) -> dict[str, int]:
         tally["holding"] += bool(held)
         tally["acked"] += len(acked)
         tally["vanished"] += len(known - there - acked)
+        if transport == "stock" and tally["vanished"]:
+            break
     return tally
 
 
@@ -87,9 +90,10 @@ def publish_stock(url: str) -> set[str]:
 def be_victim(url: str, worker: str, write: int) -> None:
     """Take up to 5 at a time and acknowledge each a little later."""
     consumer = BrokerConsumer(url, budget=Budget(5), worker=worker)
-    os.write(write, b"+")
+    signs = iter([b"+"])
     while True:
         for message in consumer.turn():
+            os.write(write, next(signs, b""))
             time.sleep(0.0003)
             os.write(write, f"{message.headers['id']} ".encode())
             message.ack()
@@ -98,7 +102,10 @@ def be_victim(url: str, worker: str, write: int) -> None:
 def be_stock_victim(url: str, worker: str, write: int) -> None:
     """The same on kombu's own transport."""
 
+    signs = iter([b"+"])
+
     def receive(message: Any) -> None:
+        os.write(write, next(signs, b""))
         time.sleep(0.0003)
         os.write(write, f"{message.headers['id']} ".encode())
         message.ack()
@@ -106,7 +113,6 @@ def be_stock_victim(url: str, worker: str, write: int) -> None:
     with kombu.Connection(url) as connection:
         consumer = kombu.Consumer(connection.default_channel, [kombu.Queue("q")], on_message=receive)
         consumer.consume()
-        os.write(write, b"+")
         while True:
             connection.drain_events(timeout=2)
 

@@ -70,17 +70,20 @@
 {{- $served := list -}}
 {{- range $name := keys .Values.workers -}}
 {{- $pool := include "windrow.pool" (list $ $name) | fromYaml -}}
+{{- /* Workers of another Celery app do not know the tasks of ours. */ -}}
+{{- if not $pool.app -}}
 {{- $served = concat $served $pool.queues -}}
+{{- end -}}
 {{- end -}}
 {{- range $name := keys .Values.apps | sortAlpha -}}
 {{- $app := index $.Values.apps $name -}}
 {{- if and $app.enabled (not (has $app.queue $served)) -}}
-{{- fail (printf "apps.%s.queue is %q, which no pool serves, so its jobs would wait for ever. Add it to workers.<pool>.queues, or set apps.%s.enabled to false." $name $app.queue $name) -}}
+{{- fail (printf "apps.%s.queue is %q, which no pool without an app of its own serves, so its jobs would wait for ever. Add it to the queues of such a pool in workers, or set apps.%s.enabled to false." $name $app.queue $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
 
-{{/* The most ledger connections that all replicas may hold at once. */}}
+{{/* The most ledger connections that all replicas may hold at once: during an upgrade the workers of before still drain. */}}
 {{- define "windrow.connections" -}}
 {{- $api := ternary .Values.api.autoscaling.max .Values.api.replicas .Values.api.autoscaling.enabled -}}
 {{- $each := int .Values.api.connections -}}
@@ -92,14 +95,15 @@
 {{- $sum := add (mul (int $api) (int $each)) (mul (int .Values.beat.replicas) (int .Values.beat.connections)) -}}
 {{- range $name := keys .Values.workers -}}
 {{- $pool := include "windrow.pool" (list $ $name) | fromYaml -}}
-{{- $sum = add $sum (mul 2 (int $pool.max)) -}}
+{{- $worker := 2 -}}
 {{- /* A running task of ours has one of its own. */ -}}
 {{- if not $pool.app -}}
-{{- $sum = add $sum (mul (int $pool.max) (int $pool.concurrency)) -}}
+{{- $worker = add $worker (int $pool.concurrency) -}}
 {{- end -}}
+{{- $sum = add $sum (mul 2 (int $pool.max) (int $worker)) -}}
 {{- end -}}
 {{- if .Values.scaler.enabled -}}
-{{- $sum = add $sum (int .Values.scaler.replicas) -}}
+{{- $sum = add $sum (mul (int .Values.scaler.replicas) (ternary 2 1 (eq .Values.broker.type "rabbitmq"))) -}}
 {{- end -}}
 {{- if .Values.exporter.enabled -}}
 {{- $sum = add $sum 2 -}}
@@ -110,7 +114,7 @@
 {{- define "windrow.guards.connections" -}}
 {{- $sum := include "windrow.connections" . | int -}}
 {{- if gt $sum (int .Values.ledger.maxConnections) -}}
-{{- fail (printf "ledger.maxConnections is %d, but all replicas at their maximum hold %d: api replicas x (connections + appConnections of each app), 2 for each worker, 1 for each of its slots, beat replicas x connections, scaler, exporter. Raise ledger.maxConnections (and the server's max_connections, or put PgBouncer before it), or lower workers.<pool>.max." (int .Values.ledger.maxConnections) $sum) -}}
+{{- fail (printf "ledger.maxConnections is %d, but all replicas at their maximum hold %d: api replicas x (connections + appConnections of each app), 2 for each worker and 1 for each of its slots, both twice as the workers before an upgrade still drain, beat replicas x connections, scaler, exporter. Raise ledger.maxConnections (and the server's max_connections, or put PgBouncer before it), or lower workers.<pool>.max." (int .Values.ledger.maxConnections) $sum) -}}
 {{- end -}}
 {{- end }}
 
@@ -127,6 +131,11 @@
 {{- end -}}
 {{- if and .sentinel.master (not .existingSecret) -}}
 {{- fail "broker.sentinel.master: the built-in Redis has no Sentinels. Set broker.existingSecret to an external one, or empty broker.sentinel.master." -}}
+{{- end -}}
+{{- range $name := list "flower" "celeryExporter" -}}
+{{- if and $.Values.broker.sentinel.master (index $.Values $name).enabled -}}
+{{- fail (printf "%s.enabled: it cannot ask Sentinels for the master (broker.sentinel.master). Set %s.enabled to false." $name $name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- include "windrow.guards.rabbitmq" . -}}
@@ -216,10 +225,10 @@
 {{- fail "production: auth.enabled is false, so everybody who reaches the Service could run jobs. Set it to true." -}}
 {{- end -}}
 {{- if and .Values.flower.enabled (not .Values.flower.auth.enabled) -}}
-{{- fail "production: flower.auth.enabled is false, and Flower shows every task's arguments. Set it to true." -}}
+{{- fail "production: flower.auth.enabled is false, and Flower shows the arguments of every task. Set it to true." -}}
 {{- end -}}
 {{- if and (not .Values.api.autoscaling.enabled) (lt (int .Values.api.replicas) 2) -}}
-{{- fail "production: api.replicas is 1, so a node's end would be the API's. Set api.replicas to 2 or more, or api.autoscaling.enabled to true." -}}
+{{- fail "production: api.replicas is 1, so the end of a node would be that of the API. Set api.replicas to 2 or more, or api.autoscaling.enabled to true." -}}
 {{- end -}}
 {{- $parts := dict "api" .Values.api "beat" .Values.beat "migrate" .Values.migrate -}}
 {{- range $name := list "scaler" "exporter" "celeryExporter" "flower" -}}

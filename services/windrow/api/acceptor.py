@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from windrow.api.catalog import Catalog
@@ -11,7 +12,7 @@ from windrow.broker.message import Message
 from windrow.core.coalescer import Coalescer
 from windrow.core.job import NewJob
 from windrow.core.states import State
-from windrow.store.accept import Accepted, accept
+from windrow.store.accept import Accepted, accept, on_disk
 from windrow.store.async_ledger import AsyncLedger
 from windrow.store.bad_row import is_bad_row
 from windrow.store.guards import Guarded, Verdict, accept_guarded
@@ -39,6 +40,9 @@ class Acceptor:
         self._plain: Coalescer[NewJob, Accepted] = Coalescer(
             self._flush, max_batch, max_pending, parallel=PARALLEL, splits=is_bad_row
         )
+        self._early: Coalescer[NewJob, Accepted] = Coalescer(
+            self._flush_lazily, max_batch, max_pending, parallel=PARALLEL, splits=is_bad_row
+        )
         self._guarded: Coalescer[Guarded, Verdict] = Coalescer(
             self._flush_guarded, max_batch, max_pending, splits=is_bad_row
         )
@@ -46,6 +50,16 @@ class Acceptor:
     async def accept(self, job: NewJob) -> Accepted:
         """Commit one job. Raises LedgerUnavailable, CoalescerFull, or Postgres' refusal of its data."""
         return await self._plain.submit(job)
+
+    async def accept_early(self, job: NewJob) -> Accepted:
+        """Commit one job and send its message, without the disk: nobody may be told before `keep`, or its end."""
+        return await self._early.submit(job)
+
+    async def keep(self, job: NewJob) -> None:
+        """What `accept_early` left: the job is on the disk. Raises LedgerUnavailable."""
+        if not await self._ledger.run(on_disk, [job.id]):
+            # Another Postgres answers, or the same one after a crash, and does not know the job.
+            await self._accept([job], published=self.sendable(job.queue, job.priority))
 
     async def accept_many(self, jobs: Sequence[NewJob]) -> list[Accepted | Exception]:
         """Commit many at once; an outcome for each, in order."""
@@ -78,22 +92,36 @@ class Acceptor:
     async def close(self) -> None:
         """Commit what waits and take no more."""
         await self._plain.close()
+        await self._early.close()
         await self._guarded.close()
 
     async def _flush(self, jobs: list[NewJob]) -> list[Accepted]:
+        if len(jobs) > 1 or not _is_due(jobs[0]):
+            return await self._flush_with(jobs, lazily=False)
+        # It came alone: a worker may begin on it while the disk is at work; its caller waits for the disk.
+        accepted = await self._flush_with(jobs, lazily=True)
+        # The message first: it is on its way when the outbox has had its turn.
+        await asyncio.sleep(0)
+        await self.keep(jobs[0])
+        return accepted
+
+    async def _flush_lazily(self, jobs: list[NewJob]) -> list[Accepted]:
+        return await self._flush_with(jobs, lazily=True)
+
+    async def _flush_with(self, jobs: list[NewJob], lazily: bool) -> list[Accepted]:
         held = [job for job in jobs if not self.sendable(job.queue, job.priority)]
         if not held:
-            return await self._accept(jobs, published=True)
+            return await self._accept(jobs, published=True, lazily=lazily)
         ids = {job.id for job in held}
         now = [job for job in jobs if job.id not in ids]
-        accepted = await self._accept(held, published=False)
+        accepted = await self._accept(held, published=False, lazily=lazily)
         if now:
-            accepted += await self._accept(now, published=True)
+            accepted += await self._accept(now, published=True, lazily=lazily)
         by_id = {a.id: a for a in accepted}
         return [by_id[job.id] for job in jobs]
 
-    async def _accept(self, jobs: Sequence[NewJob], published: bool) -> list[Accepted]:
-        accepted = await self._ledger.run(accept, jobs, published)
+    async def _accept(self, jobs: Sequence[NewJob], published: bool, lazily: bool = False) -> list[Accepted]:
+        accepted = await self._ledger.run(accept, jobs, published, lazily)
         self.announce(
             [(job, a.state) for job, a in zip(jobs, accepted, strict=True) if a.inserted], published
         )
@@ -106,3 +134,7 @@ class Acceptor:
         kept = [(g.job, v.state) for g, v in zip(jobs, verdicts, strict=True) if v.outcome == "inserted"]
         self.announce(kept, published)
         return verdicts
+
+
+def _is_due(job: NewJob) -> bool:
+    return job.run_at is None and job.delay is None and not job.blocked

@@ -26,6 +26,7 @@ from windrow.api.direct import LaneApi, takes
 from windrow.api.documented import refusals
 from windrow.api.metrics import MetricsMiddleware
 from windrow.api.mounting import body_limits, mount_apps
+from windrow.api.queries import QueryCheck
 from windrow.api.schedule_bodies import ScheduleBody, ScheduleCreate
 from windrow.api.services import Services, make_services, running
 from windrow.api.settings import ApiSettings
@@ -63,6 +64,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        # A redirect would lead to whatever host the caller named, and lose a POST on the way: a 404 tells the path.
+        redirect_slashes=False,
         # Lanes pass its own tracing by: `tracing.py` stands around both.
         telemetry={
             "tracing": False,
@@ -82,6 +85,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(MetricsMiddleware, metrics=services.metrics)
     errors.install(app)
     _add_submission(app, services)
+    query = QueryCheck()
     for router in (
         events.router,
         routes_jobs.router,
@@ -89,9 +93,13 @@ def create_app(settings: ApiSettings) -> FastAPI:
         routes_catalog.router,
         routes_schedules.router,
     ):
-        app.include_router(router, dependencies=[_BEARER])
+        app.include_router(
+            router,
+            dependencies=[_BEARER, Depends(query)],
+            responses=refusals(problems.INVALID, common=False),
+        )
     app.include_router(health.router)
-    mount_apps(app, services)
+    mount_apps(app, services, query)
     docs.install(app, [JobRequest, batch.BatchRequest, ScheduleBody, ScheduleCreate])
     return app
 

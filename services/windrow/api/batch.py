@@ -17,10 +17,12 @@ from windrow.api.guarding import guard, judged
 from windrow.api.problems import ACCEPTED, Problem, invalid
 from windrow.api.services import Services
 from windrow.api.views import Receipt, render
+from windrow.core.coalescer import CoalescerFull
 from windrow.core.input import JobRequest, Strict
 from windrow.core.job import NewJob
 from windrow.core.states import State
 from windrow.store.accept import Accepted
+from windrow.store.guards import Verdict
 
 MAX_JOBS = 1_000
 
@@ -130,9 +132,13 @@ async def _accept_guarded(
     for index in which:
         job, wish = outcomes[index], wishes[index]
         if isinstance(job, NewJob) and isinstance(wish, JobRequest):
-            # A key is for the whole request: each of its jobs has the key's name and its place.
-            ready.append(guard(job, wish, caller, None if key is None else f"{key}#{index}", seconds))
-    verdicts = await services.acceptor.accept_guarded_many(ready)
+            ready.append(guard(job, wish, caller, key, seconds, index))
+    verdicts: Sequence[Verdict | Exception]
+    try:
+        verdicts = await services.acceptor.accept_guarded_many(ready)
+    except CoalescerFull as exc:
+        # Of these jobs alone: the plain ones are kept, and would be kept again if the whole were refused.
+        verdicts = [exc] * len(ready)
     for index, item, verdict in zip(which, ready, verdicts, strict=True):
         try:
             outcomes[index] = verdict if isinstance(verdict, Exception) else judged(verdict, item.job.task)

@@ -13,7 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from windrow.api.body import ClientGone
 from windrow.api.errors import problem_of
+from windrow.api.head import answer_head
 from windrow.api.problems import INTERNAL
+from windrow.api.queries import refused
 from windrow.api.services import Services
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ class Lane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         try:
+            if scope["query_string"]:
+                raise refused(scope["query_string"])
             reply = await self._handler(Call(self._services, dict(scope["headers"]), receive))
             status, headers = reply.status, (_JSON, *reply.headers)
             body = reply.body
@@ -85,10 +89,12 @@ class LaneApi(FastAPI):
         self._lanes: dict[str, Lane] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            lane = self._lanes.get(scope["path"])
-            if lane is not None:
+        if scope["type"] == "http":
+            if scope["method"] == "POST" and (lane := self._lanes.get(scope["path"])) is not None:
                 await lane(scope, receive, send)
+                return
+            if scope["method"] == "HEAD":
+                await answer_head(super().__call__, scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
 

@@ -41,7 +41,7 @@ _MEANINGS = {
     problems.INVALID: "Not what the service takes",
     problems.TOO_MANY: "Too many at once",
     problems.INTERNAL: "Something broke here",
-    problems.UNAVAILABLE: "Nothing can be kept or read at the moment; nothing was accepted",
+    problems.UNAVAILABLE: "Nothing can be kept or read at the moment; send it again, best with an Idempotency-Key",
 }
 #: Any keyed route may answer with these.
 COMMON = (problems.UNAUTHENTICATED, problems.FORBIDDEN, problems.INTERNAL, problems.UNAVAILABLE)

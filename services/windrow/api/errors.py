@@ -105,7 +105,7 @@ def _framework(error: HTTPException, request: Request | None) -> Problem:
     if error.status_code == problems.NOT_FOUND:
         # The framework's own word for it says nothing; an app's route may say what is not there.
         said = None if error.detail == HTTPException(problems.NOT_FOUND).detail else str(error.detail)
-        return problems.not_found(said or "There is nothing at this path")
+        return problems.not_found(said or _nothing(request))
     if error.status_code == problems.METHOD_NOT_ALLOWED:
         return _other_method(error, request)
     if error.status_code == problems.TOO_LARGE and request is not None:
@@ -118,8 +118,15 @@ def _framework(error: HTTPException, request: Request | None) -> Problem:
     return problems.generic(error.status_code, str(error.detail), error.headers)
 
 
+def _nothing(request: Request | None) -> str:
+    right = request.url.path.rstrip("/") if request is not None else ""
+    if request is not None and right not in ("", request.url.path) and allowed(request.app.routes, right):
+        return f"There is nothing at this path: it is {cut(right)}, without the slash at its end"
+    return "There is nothing at this path"
+
+
 def _other_method(error: HTTPException, request: Request | None) -> Problem:
     # The framework knows the methods of the first route that matches, and there may be several.
-    allow = allowed(request.app.openapi(), request.url.path) if request else None
+    allow = allowed(request.app.routes, request.url.path) if request else None
     method = request.method if request else "This method"
     return problems.method_not_allowed(method, allow or (error.headers or {}).get("Allow"))

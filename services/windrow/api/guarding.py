@@ -14,12 +14,17 @@ from windrow.store.guards import Guard, Guarded, Verdict
 MAX_KEY_CHARS = 255
 
 
-def guard(job: NewJob, wish: JobRequest, caller: str, key: str | None, seconds: float) -> Guarded:
-    """`job` with the names that its request carries; the Idempotency-Key belongs to the caller, for `seconds`."""
+def guard(
+    job: NewJob, wish: JobRequest, caller: str, key: str | None, seconds: float, place: int | None = None
+) -> Guarded:
+    """`job` with the names that its request carries; the Idempotency-Key belongs to the caller, for `seconds`.
+
+    A batch's key is for the whole of it: each of its jobs has the key's name and its `place`.
+    """
     unique = wish.unique
     return Guarded(
         job,
-        idempotency=None if key is None else Guard(idempotency_name(caller, key), seconds),
+        idempotency=None if key is None else Guard(idempotency_name(caller, key, place), seconds),
         hash=None if key is None else _digest(wish),
         unique=None if unique is None else Guard(f"unique:{wish.task}:{unique.key}", unique.ttl),
         existing=unique is not None and unique.on_conflict == "existing",
@@ -36,12 +41,15 @@ def judged(verdict: Verdict, task: str) -> Receipt:
     return Receipt(id=verdict.id, state=verdict.state.shown, task=task, queue=verdict.queue)
 
 
-def idempotency_name(caller: str, key: str) -> str:
-    """The name of a caller's Idempotency-Key; raises the 422 problem for what is no key."""
+def idempotency_name(caller: str, key: str, place: int | None = None) -> str:
+    """The name of a caller's Idempotency-Key, or of a `place` in the batch that has it.
+
+    Raises the 422 problem for what is no key.
+    """
     if not key or len(key) > MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
         fix = f"Send 1 to {MAX_KEY_CHARS} visible ASCII characters, e.g. a UUID"
         raise invalid([Flaw("Idempotency-Key:", "This is no key that can be kept", fix)])
-    return f"idempotency:{caller}:{key}"
+    return f"idempotency:{caller}:{key}" if place is None else f"batch:{caller}:{place}:{key}"
 
 
 def _digest(wish: JobRequest) -> str:

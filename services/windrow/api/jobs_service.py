@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from windrow.api.broker_check import broker_answers
 from windrow.api.cancelling import cancel_job
 from windrow.api.flaws import flaws_of
 from windrow.api.problems import Problem
 from windrow.api.services import Services
-from windrow.apps import DEFAULT_QUEUE, Cancelled, QueueInfo, WorkerInfo
-from windrow.broker.errors import BrokerUnavailable
+from windrow.apps import Cancelled, QueueInfo, WorkerInfo
 from windrow.core.errors import InvalidJob
 from windrow.core.ids import is_valid_id
 from windrow.core.input import JobRequest, RetryWish
@@ -127,11 +127,7 @@ class JobsService:
 
     async def broker(self) -> bool:
         """As `windrow.apps.Jobs.broker`."""
-        try:
-            await self._services.depth.depths([DEFAULT_QUEUE])
-        except BrokerUnavailable:
-            return False
-        return True
+        return await broker_answers(self._services)
 
     async def queues(self) -> list[QueueInfo]:
         """As `windrow.apps.Jobs.queues`."""

@@ -12,9 +12,9 @@ from windrow.telemetry import logs, traces
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM; `argv` is empty, for every setting is a WINDROW_ variable."""
     settings = ApiSettings()
-    addresses = (settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
+    stores = (settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
     about = trace_context if settings.traces_endpoint else logs.no_context
-    logs.configure("api", settings.log_format, context=about, secrets=addresses)
+    logs.configure("api", settings.log_format, context=about, secrets=(*stores, settings.amqp_url))
     tracing = traces.start("api", settings.traces_endpoint)
     app = create_app(settings)
     return serve(app, settings, app if tracing is None else TracedApi(app, tracing))

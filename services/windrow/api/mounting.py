@@ -9,27 +9,30 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.security import APIKeyHeader
 
+from windrow.api.absent import add_routes_of_absent
 from windrow.api.auth import Keyring, needs
 from windrow.api.callers import JOBS_READ, JOBS_WRITE, Caller, check_scope
 from windrow.api.documented import refusals
 from windrow.api.jobs_service import JobsService
 from windrow.api.problems import INTERNAL, INVALID, NOT_FOUND, UNAVAILABLE
+from windrow.api.queries import QueryCheck
 from windrow.api.services import Services
 from windrow.apps import AppSpec, find_app
 
 
-def mount_apps(app: FastAPI, services: Services) -> None:
+def mount_apps(app: FastAPI, services: Services, query: QueryCheck) -> None:
     """Add the routes of every app of the settings; those of open apps need no key. Raises LookupError."""
     jobs = JobsService(services)
     specs = [find_app(name) for name in services.settings.apps]
     for spec in specs:
         if spec.router is not None:
-            _mount(app, spec.router, jobs, _guards(spec, services.settings.open_apps))
+            _mount(app, spec.router, jobs, _guards(spec, services.settings.open_apps), query)
+    add_routes_of_absent(app, specs)
     for path in dict.fromkeys(path for spec in specs for path in spec.shared_routers):
         sharing = [spec for spec in specs if path in spec.shared_routers]
         # Open when it is open for one of them: it says nothing that only another's callers may know.
         guards = [_guards(spec, services.settings.open_apps) for spec in sharing]
-        _mount(app, path, jobs, min(guards, key=len))
+        _mount(app, path, jobs, min(guards, key=len), query)
 
 
 def body_limits(names: Sequence[str]) -> dict[str, int]:
@@ -37,12 +40,12 @@ def body_limits(names: Sequence[str]) -> dict[str, int]:
     return {path: size for name in names for path, size in find_app(name).body_bytes.items()}
 
 
-def _mount(app: FastAPI, path: str, jobs: JobsService, guards: list[Any]) -> None:
+def _mount(app: FastAPI, path: str, jobs: JobsService, guards: list[Any], query: QueryCheck) -> None:
     module, _, function = path.partition(":")
     router: APIRouter = getattr(import_module(module), function)(jobs)
     app.include_router(
         router,
-        dependencies=guards,
+        dependencies=[*guards, Depends(query)],
         responses=refusals(NOT_FOUND, INVALID, INTERNAL, UNAVAILABLE, common=bool(guards)),
     )
 

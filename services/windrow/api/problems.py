@@ -237,7 +237,7 @@ def internal() -> Problem:
 
 
 def unavailable(detail: str) -> Problem:
-    """Nothing can be kept or read at the moment: nothing was accepted and nothing was changed."""
+    """Nothing can be kept or read at the moment; of a commit whose answer was lost nobody knows what it did."""
     return Problem(
         UNAVAILABLE,
         "unavailable",

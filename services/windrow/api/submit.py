@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from pydantic import TypeAdapter
 
 from windrow.api.body import parse, read_body
@@ -11,13 +13,19 @@ from windrow.api.guarding import guard, judged
 from windrow.api.prefer import applied, wished_wait
 from windrow.api.problems import ACCEPTED, OK
 from windrow.api.services import Services
-from windrow.api.views import Receipt, job_view, render
+from windrow.api.views import Receipt, job_fields, render
+from windrow.broker.channels import Watch
+from windrow.core.answer import new_key, with_key
+from windrow.core.errors import LedgerUnavailable
 from windrow.core.input import JobRequest
 from windrow.core.job import NewJob
 from windrow.core.record import JobRecord
+from windrow.store.accept import Accepted
 
 #: What surrounds the input in a body: names, tags, a few moments.
 ENVELOPE_BYTES = 16 * 1024
+#: Most jobs that somebody waits for have ended by then; the others are brought to the disk.
+SOON_SECONDS = 0.05
 _REQUEST: TypeAdapter[JobRequest] = TypeAdapter(JobRequest)
 _RECEIPT: TypeAdapter[Receipt] = TypeAdapter(Receipt)
 
@@ -41,28 +49,47 @@ async def submit(call: Call) -> Reply:
         guarded = guard(job, wish, caller.id, key, settings.api_idempotency_seconds)
         receipt = judged(await services.acceptor.accept_guarded(guarded), job.task)
         if seconds is not None:
-            record = await services.waiting.finished(receipt.id, seconds)
+            record = await _read(services.waiting.finished(receipt.id, seconds))
             return _waited(receipt, record, seconds)
     elif seconds is not None:
-        async with services.waiting.watch(job.id) as watch:
-            receipt = await _keep(services, job)
-            record = await services.waiting.final(watch, job.id, seconds, new=True)
+        answer_key = new_key()
+        async with services.waiting.watch(job.id, answer_key) as watch:
+            receipt = _receipt(job, await services.acceptor.accept_early(with_key(job, answer_key)))
+            record = await _end(services, watch, job, seconds)
         return _waited(receipt, record, seconds)
     else:
-        receipt = await _keep(services, job)
+        receipt = _receipt(job, await services.acceptor.accept(job))
     return Reply(ACCEPTED, _RECEIPT.dump_json(receipt), (_location(receipt),))
 
 
-async def _keep(services: Services, job: NewJob) -> Receipt:
-    accepted = await services.acceptor.accept(job)
+def _receipt(job: NewJob, accepted: Accepted) -> Receipt:
     return Receipt(id=job.id, state=accepted.state, task=job.task, queue=job.queue)
+
+
+async def _end(services: Services, watch: Watch, job: NewJob, seconds: float) -> JobRecord | None:
+    """What became of a job that was accepted early; one that has not ended soon is brought to the disk first."""
+    soon = min(seconds, SOON_SECONDS)
+    record = await _read(services.waiting.final(watch, job.id, soon, new=True))
+    if record is not None and record.state.is_final:
+        # Whoever saved its end waited for the disk.
+        return record
+    await services.acceptor.keep(job)
+    return await _read(services.waiting.final(watch, job.id, seconds - soon, new=True))
+
+
+async def _read(waiting: Awaitable[JobRecord | None]) -> JobRecord | None:
+    """What became of a job that is kept; None while the ledger does not answer: a 503 would have it sent twice."""
+    try:
+        return await waiting
+    except LedgerUnavailable:
+        return None
 
 
 def _waited(receipt: Receipt, record: JobRecord | None, seconds: float) -> Reply:
     headers = (_location(receipt), *((k.lower().encode(), v.encode()) for k, v in applied(seconds).items()))
     if record is None or not record.state.is_final:
         return Reply(ACCEPTED, _RECEIPT.dump_json(receipt), headers)
-    return Reply(OK, render(job_view(record)).encode(), headers)
+    return Reply(OK, render(job_fields(record)).encode(), headers)
 
 
 def _location(receipt: Receipt) -> tuple[bytes, bytes]:

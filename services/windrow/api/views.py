@@ -97,35 +97,41 @@ class AttemptList(BaseModel):
 
 def job_view(job: JobRecord) -> JobView:
     """`job` as callers see it."""
+    return JobView(**job_fields(job))
+
+
+def job_fields(job: JobRecord) -> dict[str, Any]:
+    """The fields of its view, for `render`: the model would only take them in and give them out again."""
     progress = None
     if job.progress_state is not None:
-        progress = ProgressView(state=job.progress_state, value=job.progress, at=job.progress_at)
-    return JobView(
-        id=job.id,
-        task=job.task,
-        queue=job.queue,
-        state=job.state.shown,
-        celery_state=job.celery_state,
-        priority=job.priority,
-        attempt=job.attempt,
-        failures=job.failures,
-        max_attempts=job.max_attempts,
-        cancel_requested=job.cancel_requested,
-        created_at=job.created_at,
-        run_at=job.run_at,
-        expires_at=job.expires_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        timeout=job.hard_limit,
-        worker=job.worker,
-        parent_id=job.parent_id,
-        root_id=job.root_id,
-        replay_of=job.replay_of,
-        tags=list(job.tags),
-        progress=progress,
-        error=None if job.state is State.SUCCEEDED else error_view(job.error_text, with_traceback=False),
-        result=job.result,
-    )
+        progress = {"state": job.progress_state, "value": job.progress, "at": job.progress_at}
+    error = None if job.state is State.SUCCEEDED else error_view(job.error_text, with_traceback=False)
+    return {
+        "id": job.id,
+        "task": job.task,
+        "queue": job.queue,
+        "state": job.state.shown,
+        "celery_state": job.celery_state,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "failures": job.failures,
+        "max_attempts": job.max_attempts,
+        "cancel_requested": job.cancel_requested,
+        "created_at": job.created_at,
+        "run_at": job.run_at,
+        "expires_at": job.expires_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "timeout": job.hard_limit,
+        "worker": job.worker,
+        "parent_id": job.parent_id,
+        "root_id": job.root_id,
+        "replay_of": job.replay_of,
+        "tags": list(job.tags),
+        "progress": progress,
+        "error": None if error is None else error.model_dump(),
+        "result": job.result,
+    }
 
 
 def error_view(text: str | None, *, with_traceback: bool) -> ErrorView | None:

@@ -34,9 +34,9 @@ class Waiting:
             watch.wake()
 
     @asynccontextmanager
-    async def watch(self, job_id: str) -> AsyncIterator[Watch]:
+    async def watch(self, job_id: str, answer_key: str | None = None) -> AsyncIterator[Watch]:
         """An eye on one job, from now on: read it after entering."""
-        async with self._wakeups.watch(job_id) as watch:
+        async with self._wakeups.watch(job_id, answer_key) as watch:
             self._open.add(watch)
             try:
                 yield watch
@@ -55,6 +55,8 @@ class Waiting:
         if new and seconds > 0 and not self.stopping:
             await watch.wait(min(seconds, self._reread))
         while True:
+            if watch.answer is not None:
+                return watch.answer
             record = await self._ledger.run(jobs.get, job_id)
             left = deadline - loop.time()
             if record is None or record.state.is_final or left <= 0 or self.stopping:

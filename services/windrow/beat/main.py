@@ -19,7 +19,8 @@ SCHEDULER = "windrow.beat.scheduler:LedgerScheduler"
 def main(argv: list[str]) -> int:
     """Run beat until it is told to stop; `argv` are further options of `celery beat`. Returns its exit code."""
     settings = BeatSettings()
-    logs.configure("beat", settings.log_format, secrets=(settings.database_url, settings.redis_url))
+    secrets = (settings.database_url, settings.redis_url, settings.amqp_url)
+    logs.configure("beat", settings.log_format, secrets=secrets)
     take_over(logging.INFO)
     app = load_app(settings)
     # Its banner is for people.

@@ -17,8 +17,10 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from windrow.broker.connect import connect_async
-from windrow.broker.keys import DONE_CHANNEL, EVENTS_CHANNEL
+from windrow.broker.keys import ANSWERS_CHANNEL, DONE_CHANNEL, EVENTS_CHANNEL
 from windrow.broker.signals import Signals
+from windrow.core.answer import opened
+from windrow.core.record import JobRecord
 
 __all__ = ["Signals", "WakeUps", "Watch"]
 
@@ -34,7 +36,10 @@ MAX_BACKOFF_SECONDS = 5.0
 class Watch:
     """One reader's eye on one job."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_key: str | None = None) -> None:
+        self._key = answer_key
+        #: The job's final record, if it came with a wake-up.
+        self.answer: JobRecord | None = None
         self._changed = asyncio.Event()
         self._events: deque[dict[str, Any]] = deque(maxlen=MAX_EVENTS)
 
@@ -52,6 +57,12 @@ class Watch:
         events = list(self._events)
         self._events.clear()
         return events
+
+    def hear(self, seal: object, text: object) -> None:
+        """An answer came; one that is not sealed with the key is nobody's."""
+        if self._key is not None and (record := opened(self._key, seal, text)) is not None:
+            self.answer = record
+            self.wake()
 
     def wake(self, event: dict[str, Any] | None = None) -> None:
         """Something happened to the job."""
@@ -93,12 +104,13 @@ class WakeUps:
         return self._listening
 
     @asynccontextmanager
-    async def watch(self, job_id: str) -> AsyncIterator[Watch]:
+    async def watch(self, job_id: str, answer_key: str | None = None) -> AsyncIterator[Watch]:
         """`async with wakeups.watch(job_id) as watch: await watch.wait(5)`.
 
-        Read the job after entering: what happens from then on wakes the watch.
+        Read the job after entering: what happens from then on wakes the watch. With the key of the job's answer, see
+        `core.answer`, it may find the record in `watch.answer`.
         """
-        watch = Watch()
+        watch = Watch(answer_key)
         self._watches.setdefault(job_id, set()).add(watch)
         try:
             yield watch
@@ -113,7 +125,7 @@ class WakeUps:
             client = connect_async(self._url, self._timeout, size=2)
             try:
                 async with client.pubsub() as pubsub:
-                    await pubsub.subscribe(DONE_CHANNEL, EVENTS_CHANNEL)
+                    await pubsub.subscribe(ANSWERS_CHANNEL, DONE_CHANNEL, EVENTS_CHANNEL)
                     await self._listen(pubsub)
             except (RedisError, OSError, TimeoutError) as exc:
                 self._failures += 1
@@ -150,6 +162,10 @@ class WakeUps:
                 for job_id in payload:
                     for watch in self._watches.get(job_id, ()):
                         watch.wake()
+            elif channel == ANSWERS_CHANNEL:
+                job_id, seal, text = payload
+                for watch in self._watches.get(job_id, ()):
+                    watch.hear(seal, text)
             else:
                 for watch in self._watches.get(payload["id"], ()):
                     watch.wake(payload)

@@ -12,7 +12,7 @@ from windrow.broker.async_depth import AsyncDepth
 from windrow.broker.async_publisher import AsyncPublisher
 from windrow.broker.depth import Depth
 from windrow.broker.gauge import RedisGauge
-from windrow.broker.intake import Budget, Intake
+from windrow.broker.intake import Budget, Intake, low_water
 from windrow.broker.publish import WINDOW
 from windrow.broker.publisher import Publisher
 
@@ -78,13 +78,20 @@ def gauge(redis_url: str, amqp_url: str, timeout: float) -> Gauge:
     return RabbitGauge(amqp_url, timeout)
 
 
-def intake(worker: str, pool: str, queues: Sequence[str], budget: Callable[[], Budget], amqp_url: str) -> Any:
+def intake(
+    worker: str,
+    pool: str,
+    queues: Sequence[str],
+    budget: Callable[[], Budget],
+    amqp_url: str,
+    window: int = WINDOW,
+) -> Any:
     """What a worker takes its messages with: an Intake or a RabbitIntake, which is used as one."""
     if not amqp_url:
-        return Intake(worker, pool, set(queues), budget)
+        return Intake(worker, pool, set(queues), budget, low_water(window))
     from windrow.broker.rabbit.intake import RabbitIntake
 
-    return RabbitIntake(worker, pool, queues, budget, amqp_url)
+    return RabbitIntake(worker, pool, queues, budget, amqp_url, low_water(window))
 
 
 def declare(amqp_url: str, queues: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """Redis clients from a URL: redis://, rediss://, unix://, and sentinel:// as kombu spells it.
 
 `sentinel://[user:password@]host:port;sentinel://host:port/db?master_name=name`: the options may stand in any
-of the parts; credentials are the Redis servers', as with kombu.
+of the parts; credentials are the Redis servers', as with kombu. `&ssl=true` is TLS to Sentinels and servers, with
+redis-py's `ssl_` options, such as `&ssl_ca_certs=/etc/ca.crt`; each implies it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ class _Sentinels(NamedTuple):
     hosts: list[tuple[str, int]]
     master: str
     options: dict[str, Any]
+    #: redis-py's options of TLS; none without.
+    tls: dict[str, str]
+
+    def parts(self, times: dict[str, Any]) -> dict[str, Any]:
+        """What redis.Sentinel takes besides hosts: for the servers, and for the Sentinels, which know no such user."""
+        ssl = {"ssl": True, **self.tls} if self.tls else {}
+        return {"sentinel_kwargs": {**times, **ssl}, **ssl, **self.options}
 
 
 def connect(url: str, timeout: float, size: int) -> Any:
@@ -33,7 +41,7 @@ def connect(url: str, timeout: float, size: int) -> Any:
     options["retry"] = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
     if url.startswith("sentinel://"):
         at = _sentinels(url)
-        sentinel = redis.Sentinel(at.hosts, sentinel_kwargs=_times(timeout), **options, **at.options)
+        sentinel = redis.Sentinel(at.hosts, **options, **at.parts(_times(timeout)))
         return sentinel.master_for(at.master, max_connections=size)
     pool = redis.BlockingConnectionPool.from_url(url, max_connections=size, timeout=timeout, **options)
     return redis.Redis(connection_pool=pool)
@@ -51,7 +59,7 @@ def connect_async(url: str, timeout: float, size: int, *, bounded: bool = True) 
     options["retry"] = AsyncRetry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
     if url.startswith("sentinel://"):
         at = _sentinels(url)
-        sentinel = redis.asyncio.Sentinel(at.hosts, sentinel_kwargs=_times(timeout), **options, **at.options)
+        sentinel = redis.asyncio.Sentinel(at.hosts, **options, **at.parts(_times(timeout)))
         return sentinel.master_for(at.master, max_connections=size)
     pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
         url, max_connections=size, timeout=timeout, **options
@@ -64,7 +72,16 @@ def celery_broker(url: str) -> tuple[str, dict[str, Any]]:
     if not url.startswith("sentinel://"):
         return url, {}
     plain = ";".join(urlunsplit(urlsplit(part)._replace(query="")) for part in url.split(";"))
-    return plain, {"master_name": _sentinels(url).master}
+    at = _sentinels(url)
+    return plain, {
+        "master_name": at.master,
+        **({"sentinel_kwargs": {"ssl": True, **at.tls}} if at.tls else {}),
+    }
+
+
+def celery_tls(url: str) -> dict[str, str] | None:
+    """Celery's `broker_use_ssl` for `url`; None where the URL alone tells kombu."""
+    return (_sentinels(url).tls or None) if url.startswith("sentinel://") else None
 
 
 def _times(timeout: float) -> dict[str, Any]:
@@ -78,7 +95,7 @@ def _times(timeout: float) -> dict[str, Any]:
 
 def _sentinels(url: str) -> _Sentinels:
     hosts: list[tuple[str, int]] = []
-    master, options = "", dict[str, Any]()
+    master, options, tls = "", dict[str, Any](), dict[str, str]()
     for part in url.split(";"):
         split = urlsplit(part)
         hosts.append((split.hostname or "127.0.0.1", split.port or 26379))
@@ -88,8 +105,12 @@ def _sentinels(url: str) -> _Sentinels:
             options["username"] = unquote(split.username)
         if split.password:
             options["password"] = unquote(split.password)
-        for name in parse_qs(split.query).get("master_name", []):
-            master = name
+        for name, (*_, value) in parse_qs(split.query).items():
+            if name == "master_name":
+                master = value
+            elif name.startswith("ssl_") or (name == "ssl" and value.lower() in ("true", "1", "yes")):
+                tls |= {"ssl_cert_reqs": tls.get("ssl_cert_reqs", "required")}
+                tls |= {name: value} if name != "ssl" else {}
     if not master:
         raise ValueError("a sentinel:// URL needs ?master_name=")
-    return _Sentinels(hosts, master, options)
+    return _Sentinels(hosts, master, options, tls)

@@ -20,6 +20,8 @@ from windrow.broker.unacked import Settlement, settle
 
 #: Messages in one take at most: bounds the time Redis spends in the script.
 MAX_TAKE = 500
+#: A list that falls below this wakes the relay, once: the ledger may have more for it.
+LOW_WATER = 800
 
 
 class Budget(NamedTuple):
@@ -46,6 +48,11 @@ class Holding(NamedTuple):
     foreign: bool
 
 
+def low_water(window: int) -> int:
+    """LOW_WATER, and under half of a small window: a list that is never above it wakes nobody."""
+    return max(1, min(LOW_WATER, window * 2 // 5))
+
+
 class Intake:
     """What `worker` of `pool` takes from `queues`; for several threads.
 
@@ -53,11 +60,19 @@ class Intake:
     several times an event-loop turn: it should be cheap.
     """
 
-    def __init__(self, worker: str, pool: str, queues: Container[str], budget: Callable[[], Budget]) -> None:
+    def __init__(
+        self,
+        worker: str,
+        pool: str,
+        queues: Container[str],
+        budget: Callable[[], Budget],
+        low_water: int = LOW_WATER,
+    ) -> None:
         self.worker = worker
         self.pool = pool
         self.queues = queues
         self.budget = budget
+        self.low_water = low_water
         self.prefix = f"{worker}{SEP}"
         # Not from 1: a worker that restarts under the same id must not reuse a tag.
         self._seq = time.time_ns() // 1000

@@ -11,6 +11,8 @@ STEPS = (0, 3, 6, 9)
 
 #: Payload: JSON list of ids of jobs that reached a final state or changed.
 DONE_CHANNEL = "windrow:done"
+#: Payload: JSON list of a job's id and two texts, the seal and the record of `core.answer`.
+ANSWERS_CHANNEL = "windrow:answers"
 #: Payload: JSON object with "id" and what happened, for server-sent events.
 EVENTS_CHANNEL = "windrow:events"
 #: Payload: "promote" or "relay".

@@ -42,12 +42,13 @@ def publishes(
 ) -> Iterator[Call[Published]]:
     """The calls that send all of it; the signals go with the last one, so none precedes its messages."""
     sent: list[str] = []
+    # An answer before the news of its job's end: whoever hears the end first reads the job.
+    for channel, payload in signals:
+        sent += (channel, payload)
     if finished:
         sent += (DONE_CHANNEL, json.dumps(list(finished)))
     for event in events:
         sent += (EVENTS_CHANNEL, json.dumps(event))
-    for channel, payload in signals:
-        sent += (channel, payload)
     rest = iter(messages)
     part = list(islice(rest, MAX_PER_CALL))
     while part:

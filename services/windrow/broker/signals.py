@@ -75,7 +75,8 @@ class Signals:
         now = time.monotonic()
         if message is not None:
             self._heard_at, self._asked, self._failures = now, False, 0
-            return message["data"].decode() if message["type"] == "message" else None
+            # Whoever shares this Redis may publish here, whatever it is.
+            return message["data"].decode("utf-8", "replace") if message["type"] == "message" else None
         if now - self._heard_at > SILENCE_SECONDS:
             # A half-open connection is silent for ever: ask, and give it as long again to answer.
             if self._asked:

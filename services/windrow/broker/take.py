@@ -49,6 +49,7 @@ def take(
         free,
         ahead,
         len(queues),
+        intake.low_water,
         len(settled),
         *settled,
     )

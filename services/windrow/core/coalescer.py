@@ -89,19 +89,22 @@ class Coalescer(Generic[T, R]):
             group.put(index, CoalescerFull("closed"))
 
     def _start(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._run())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running.add(asyncio.get_running_loop().create_task(self._run()))
 
     async def _run(self) -> None:
-        while self._pending:
-            batch: list[tuple[T, _Group[R], int]] = []
-            while self._pending and len(batch) < self._max_batch:
-                entry = self._pending.popleft()
-                if not entry[1].future.done():
-                    batch.append(entry)
-            if batch:
-                await self._flush_batch(batch)
+        try:
+            while self._pending:
+                batch: list[tuple[T, _Group[R], int]] = []
+                while self._pending and len(batch) < self._max_batch:
+                    entry = self._pending.popleft()
+                    if not entry[1].future.done():
+                        batch.append(entry)
+                if batch:
+                    await self._flush_batch(batch)
+        finally:
+            # In the step that found nothing waiting: a done callback comes a turn later, and what is submitted
+            # in between would start no flush, for one seems to be under way.
+            self._running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _flush_batch(self, batch: list[tuple[T, _Group[R], int]]) -> None:
         try:

@@ -4,7 +4,7 @@ WindrowError
  ├─ InvalidJob            the request can never be accepted as it is
  │   ├─ UnknownTask       no release declares the task
  │   └─ RetiredTask       a release declared it once, none does now
- ├─ LedgerUnavailable     Postgres did not answer: nothing was accepted
+ ├─ LedgerUnavailable     Postgres did not answer
  ├─ WorkerLost            a worker vanished while it ran the job
  └─ JobCancelled          raised inside a task whose job was cancelled
 """
@@ -34,7 +34,7 @@ class RetiredTask(InvalidJob):
 
 
 class LedgerUnavailable(WindrowError):
-    """Postgres did not answer in time: nothing was accepted and nothing was changed."""
+    """Postgres did not answer in time: nothing was done, unless it was the answer to a commit that was lost."""
 
 
 class WorkerLost(WindrowError):

@@ -34,11 +34,10 @@ def made_at(job_id: str) -> datetime | None:
     """The moment inside a UUIDv7, or None when `job_id` is not one."""
     try:
         uuid = UUID(job_id)
+        # Its 48 bits reach far beyond the year 9999, where the ValueError is this one's.
+        return datetime.fromtimestamp((uuid.int >> 80) / 1000, UTC) if uuid.version == 7 else None
     except ValueError:
         return None
-    if uuid.version != 7:
-        return None
-    return datetime.fromtimestamp((uuid.int >> 80) / 1000, UTC)
 
 
 def lowest_id_at(moment: datetime) -> str:

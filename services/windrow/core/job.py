@@ -167,5 +167,7 @@ class Outcome:
     jobs: tuple[NewJob, ...] = ()
     chords: tuple[NewChord, ...] = ()
     parts: tuple[ChordPart, ...] = ()
+    #: Somebody waits for the job's end; `core.answer` says what for.
+    answer_key: str | None = None
     #: Saved as failed with this failure, without a run: the later steps of a failed chain.
     failed: tuple[NewJob, ...] = ()

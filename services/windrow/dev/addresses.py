@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -53,8 +55,8 @@ class Addresses:
         env = {
             "WINDROW_POOL": "default",
             "WINDROW_LOG_FORMAT": "console",
-            # Only this machine can call: what an app offers to everybody needs no key here.
-            "WINDROW_OPEN_APPS": apps,
+            # Where only this machine can call, what an app offers to everybody needs no key.
+            "WINDROW_OPEN_APPS": apps if self.api_host in _LOOPBACK else "",
             **inherited,
             "PYTHONUNBUFFERED": "1",
             "WINDROW_APPS": apps,

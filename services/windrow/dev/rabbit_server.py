@@ -64,6 +64,11 @@ class RabbitServer(Server):
         return f"http://{LOOPBACK}:{self._web_port}"
 
     @property
+    def web_port(self) -> int:
+        """The management pages' port; 0 before the first start."""
+        return self._web_port
+
+    @property
     def password(self) -> str:
         return kept_password(self.folder / "password")
 

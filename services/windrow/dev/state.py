@@ -31,6 +31,8 @@ class UpState(BaseModel):
     database_url: str
     #: Process id by part, `up` itself among them; 0 for one that is about to start again.
     pids: dict[str, int]
+    #: What is to be said besides, a line each: ports that are not the usual ones.
+    notes: list[str] = []
 
     def write(self, folder: Path) -> None:
         """Replace the file."""
@@ -58,4 +60,5 @@ class UpState(BaseModel):
             "Postgres": self.database_url.rpartition("@")[2],
             "API key and full addresses": str(folder / FILE_NAME),
         }
-        return "\n".join(f"{name:<8}  {place}" for name, place in places.items() if place)
+        lines = [f"{name:<8}  {place}" for name, place in places.items() if place]
+        return "\n".join([*lines, *self.notes])

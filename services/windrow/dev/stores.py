@@ -13,6 +13,7 @@ from windrow.dev.redis_server import RedisServer
 from windrow.dev.server import Server
 from windrow.dev.servers import Servers
 from windrow.dev.settings import UpSettings
+from windrow.dev.usual_ports import UsualPorts
 
 
 class Stores:
@@ -47,6 +48,19 @@ class Stores:
             )
             own.append(self._rabbit)
         self.servers = Servers(own, say)
+
+    def tell(self, ports: UsualPorts) -> None:
+        """Note each server of ours that did not get its usual port; once they are started."""
+        settings, rabbit = self._settings, self._rabbit
+        if not settings.database_url:
+            ports.moved("PostgreSQL", settings.postgres_port, self._postgres.port, "WINDROW_POSTGRES_PORT")
+        if not settings.redis_url:
+            ports.moved("Redis", settings.redis_port, self._redis.port, "WINDROW_REDIS_PORT")
+        if rabbit is not None:
+            usual = settings.rabbitmq_server_port
+            ports.moved("RabbitMQ", usual, rabbit.port, "WINDROW_RABBITMQ_SERVER_PORT")
+            usual = settings.rabbitmq_web_port
+            ports.moved("RabbitMQ's pages", usual, rabbit.web_port, "WINDROW_RABBITMQ_WEB_PORT")
 
     @property
     def database_url(self) -> str:

@@ -26,6 +26,7 @@ from windrow.dev.stop_flag import StopFlag
 from windrow.dev.stores import Stores
 from windrow.dev.supervisor import Supervisor
 from windrow.dev.terminal import Terminal
+from windrow.dev.usual_ports import UsualPorts
 
 TICK_SECONDS = 0.1
 #: How long a killed `up`'s guard may take to clean up behind it.
@@ -66,6 +67,7 @@ class Up:
         # Who names a server of their own wants their mails to arrive.
         self._catches = "mailroom" in settings.apps.split(",") and not environ.get("WINDROW_SMTP_HOST")
         self._folder = settings.up_folder.absolute()
+        self._ports = UsualPorts()
 
     def run(self) -> None:
         """Start, serve, stop. Raises AlreadyRunning, NotInstalled, ServerFailed, PartFailed."""
@@ -121,18 +123,25 @@ class Up:
             self._say("everything ended")
 
     def _addresses(self, stores: Stores) -> Addresses:
-        settings = self._settings
+        settings, free = self._settings, self._ports.free
+        stores.tell(self._ports)
         return Addresses(
             database_url=stores.database_url,
             redis_url=stores.redis_url,
             amqp_url=stores.amqp_url,
             api_host=settings.api_host,
-            api_port=free_port(settings.api_port),
-            exporter_port=free_port(settings.exporter_port),
-            flower_port=free_port(settings.flower_port) if util.find_spec("flower") else None,
+            api_port=free("the API", settings.api_port, "WINDROW_API_PORT"),
+            exporter_port=free("the exporter", settings.exporter_port, "WINDROW_EXPORTER_PORT"),
+            flower_port=free("Flower", settings.flower_port, "WINDROW_FLOWER_PORT")
+            if util.find_spec("flower")
+            else None,
             source_port=free_port() if self._demo else None,
-            smtp_port=free_port(settings.up_smtp_port) if self._catches else None,
-            mail_port=free_port(settings.mail_port) if self._catches else None,
+            smtp_port=free("the mail server", settings.up_smtp_port, "WINDROW_UP_SMTP_PORT")
+            if self._catches
+            else None,
+            mail_port=free("the page of mails", settings.mail_port, "WINDROW_MAIL_PORT")
+            if self._catches
+            else None,
         )
 
     def _serve(self, addresses: Addresses, env: Mapping[str, str], parts: Supervisor, stores: Stores) -> None:
@@ -147,6 +156,7 @@ class Up:
             rabbitmq_management_url=stores.management_url or None,
             database_url=addresses.database_url,
             pids={},
+            notes=self._ports.notes,
         )
         state = self._write(state, parts, stores)
         self._say(f"ready after {time.monotonic() - self._began:.1f} s; Ctrl-C stops everything")

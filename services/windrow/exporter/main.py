@@ -14,7 +14,8 @@ from windrow.telemetry import logs
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM; `argv` is empty, for every setting is a WINDROW_ variable."""
     settings = ExporterSettings()
-    logs.configure("exporter", settings.log_format, secrets=(settings.database_url, settings.redis_url))
+    secrets = (settings.database_url, settings.redis_url, settings.amqp_url)
+    logs.configure("exporter", settings.log_format, secrets=secrets)
     world = World(settings)
     registry = CollectorRegistry()
     registry.register(WindrowCollector(world.look, settings.exception_names))

@@ -25,7 +25,8 @@ HOUR_SECONDS = 3600.0
 def main(argv: list[str]) -> int:
     """Run until SIGTERM; `argv` is empty, for every setting is a WINDROW_ variable. 1: something did not end."""
     settings = ScalerSettings()
-    logs.configure("scaler", settings.log_format, secrets=(settings.database_url, settings.redis_url))
+    secrets = (settings.database_url, settings.redis_url, settings.amqp_url)
+    logs.configure("scaler", settings.log_format, secrets=secrets)
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:

@@ -23,11 +23,13 @@ class Accepted(NamedTuple):
 
 # What few jobs have travels as one JSON text a job, so that the many cost no array each.
 _ACCEPT = """
-WITH new AS MATERIALIZED (
+WITH lazily AS MATERIALIZED (
+    SELECT CASE WHEN %(lazily)s THEN set_config('synchronous_commit', 'off', true) END
+), new AS MATERIALIZED (
     SELECT n.*, n.rare::json AS r
     FROM unnest(%(id)s::text[], %(task)s::text[], %(queue)s::text[], %(priority)s::smallint[],
                 %(input)s::text[], %(options)s::text[], %(rare)s::text[])
-         AS n(id, task, queue, priority, input, options, rare)
+         AS n(id, task, queue, priority, input, options, rare), lazily
 ), timed AS MATERIALIZED (
     SELECT n.*,
            CASE WHEN r IS NULL THEN NULL
@@ -55,7 +57,7 @@ WITH new AS MATERIALIZED (
                 THEN clock_timestamp() END,
            due, expiry,
            coalesce((r->>'max_attempts')::smallint, 3), coalesce((r->>'retry_errors')::boolean, false),
-           coalesce((r->>'retries')::smallint, 0), coalesce(r->'tags' IS NOT NULL, false),
+           coalesce((r->>'retries')::integer, 0), coalesce(r->'tags' IS NOT NULL, false),
            (r->>'hard_limit')::real, (r->>'soft_limit')::real,
            r->>'parent_id', r->>'root_id', r->>'replay_of'
     FROM timed ORDER BY id
@@ -66,6 +68,31 @@ WITH new AS MATERIALIZED (
     SELECT task, queue, 'submitted', count(*) FROM job GROUP BY task, queue
 )
 SELECT id, state FROM job
+"""
+
+# The same for one job that has nothing rare: most come alone, and the lists cost as much as the inserts.
+_ACCEPT_ONE = """
+WITH lazily AS MATERIALIZED (
+    SELECT CASE WHEN %(lazily)s THEN set_config('synchronous_commit', 'off', true) END
+), payload AS (
+    INSERT INTO windrow.payloads (job_id, input, options) SELECT %(id)s, %(input)s, %(options)s FROM lazily
+    ON CONFLICT (job_id) DO NOTHING
+), job AS (
+    INSERT INTO windrow.jobs (id, task, queue, priority, state, published_at, max_attempts)
+    VALUES (%(id)s, %(task)s, %(queue)s, %(priority)s, 'queued',
+            CASE WHEN %(published)s THEN clock_timestamp() END, %(max_attempts)s)
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, state, task, queue
+), counted AS (
+    INSERT INTO windrow.stats_deltas (task, queue, name, n) SELECT task, queue, 'submitted', 1 FROM job
+)
+SELECT id, state FROM job
+"""
+
+# A transaction that writes something, and so little: its commit waits for the disk, and what was committed before it
+# is on the disk as well.
+_ON_DISK = """
+SELECT id, pg_logical_emit_message(true, 'windrow', '') FROM windrow.jobs WHERE id = ANY(%(ids)s::text[])
 """
 
 _EXISTING = "SELECT id, state FROM windrow.jobs WHERE id = ANY(%(id)s)"
@@ -82,24 +109,31 @@ _RARE = (
 
 
 @single
-def accept(jobs: Sequence[NewJob], published: bool = True) -> Op[list[Accepted]]:
+def accept(jobs: Sequence[NewJob], published: bool = True, lazily: bool = False) -> Op[list[Accepted]]:
     """nothing -> scheduled, blocked or queued, for each job whose id is new.
 
     `published` says that the caller sends the messages of the queued ones right after the commit; without
-    it they are the relay's. An id twice in one call is one job.
+    it they are the relay's. An id twice in one call is one job. `lazily`: everybody sees them, but a crash of
+    Postgres may forget them until `on_disk` has named them: nobody may be told that they are kept.
     """
-    rows = yield Query(
-        _ACCEPT,
-        {
-            "id": text_array([job.id for job in jobs]),
-            "task": text_array([job.task for job in jobs]),
-            "queue": text_array([job.queue for job in jobs]),
-            "priority": [job.priority for job in jobs],
-            "input": text_array([job.input for job in jobs]),
-            "options": text_array([job.options for job in jobs]),
-            "rare": text_array([_rare(job) for job in jobs]),
-            "published": published,
-        },
+    rare = [_rare(job) for job in jobs]
+    rows = (
+        yield _one(jobs[0], published, lazily)
+        if rare == [None]
+        else Query(
+            _ACCEPT,
+            {
+                "id": text_array([job.id for job in jobs]),
+                "task": text_array([job.task for job in jobs]),
+                "queue": text_array([job.queue for job in jobs]),
+                "priority": [job.priority for job in jobs],
+                "input": text_array([job.input for job in jobs]),
+                "options": text_array([job.options for job in jobs]),
+                "rare": text_array(rare),
+                "published": published,
+                "lazily": lazily,
+            },
+        )
     )
     inserted = {row[0]: State(row[1]) for row in rows}
     missing = [job.id for job in jobs if job.id not in inserted]
@@ -113,6 +147,30 @@ def accept(jobs: Sequence[NewJob], published: bool = True) -> Op[list[Accepted]]
         else Accepted(job.id, existing.get(job.id, State.QUEUED), False)
         for job in jobs
     ]
+
+
+def _one(job: NewJob, published: bool, lazily: bool) -> Query:
+    return Query(
+        _ACCEPT_ONE,
+        {
+            "id": job.id,
+            "task": job.task,
+            "queue": job.queue,
+            "priority": job.priority,
+            "input": job.input,
+            "options": job.options,
+            "max_attempts": job.max_attempts,
+            "published": published,
+            "lazily": lazily,
+        },
+    )
+
+
+@single
+def on_disk(ids: Sequence[str]) -> Op[set[str]]:
+    """Changes no state: those of the jobs that exist, once no crash can make Postgres forget them."""
+    rows = yield Query(_ON_DISK, {"ids": list(ids)})
+    return {row[0] for row in rows}
 
 
 def _rare(job: NewJob) -> str | None:

@@ -34,7 +34,7 @@ SET queue = excluded.queue, input_schema = excluded.input_schema, summary = excl
     max_attempts = excluded.max_attempts, retry = excluded.retry, hard_limit = excluded.hard_limit,
     soft_limit = excluded.soft_limit, priority = excluded.priority, pool = excluded.pool,
     release = excluded.release, declared_at = clock_timestamp(), retired_at = NULL
-WHERE %(newest)s OR t.release = excluded.release OR t.retired_at IS NOT NULL
+WHERE %(newest)s OR t.release = excluded.release AND t.retired_at IS NULL
 """
 
 _QUEUES = """
@@ -51,8 +51,8 @@ def declare(tasks: Sequence[Task], pool: str, release: str, newest: bool) -> Op[
     """Upsert the tasks of a pool's release, and their queues.
 
     `newest` (an install or upgrade says so, a worker's boot does not) lets them replace another release's
-    words and retires the pool's tasks that are not among them. Without it another release's row is kept:
-    an old worker that boots late must not undo an upgrade.
+    words and retires the pool's tasks that are not among them. Without it another release's row is kept, and
+    so is a retired one: an old worker that boots late must not undo an upgrade.
     """
     columns = {field: [getattr(task, field) for task in tasks] for field in Task._fields}
     for field in ("hard_limit", "soft_limit"):

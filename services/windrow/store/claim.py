@@ -17,6 +17,8 @@ ALONE_LOSSES = 2
 ALONE_CLAIMS = 3
 
 # The state is compared as text: a plan through a partial index would wade through the dead entries of a busy queue.
+# Not every sender knows of a pause: the message of a paused queue's job is dropped here, and the relay, which unsends
+# the queue's jobs, sends a new one once it is resumed.
 # A claim may be forgotten by a crash of Postgres (the token fences it), so its commit waits for no disk:
 # set_config(..., true) holds for this one statement's transaction and saves the BEGIN and the COMMIT.
 _CLAIM = f"""
@@ -27,6 +29,7 @@ hit AS MATERIALIZED (
       AND ((j.state::text = 'queued' OR (j.state::text = 'retrying' AND j.run_at <= clock_timestamp()))
            AND NOT j.cancel_requested
            AND (j.expires_at IS NULL OR j.expires_at > clock_timestamp())
+           AND NOT j.queue = ANY(ARRAY(SELECT q.name FROM windrow.queues q WHERE q.paused_at IS NOT NULL))
            OR j.state::text = 'claimed' AND j.token = %(token)s AND j.worker = %(worker)s)
     ORDER BY j.id FOR UPDATE OF j
 )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from windrow.core.answer import OPTION
 from windrow.core.job import NewJob
 from windrow.core.states import State
 from windrow.store.accept import accept
@@ -116,8 +117,8 @@ SELECT j.state, j.task, j.queue, p.input, j.priority, j.max_attempts, j.retry_er
 FROM windrow.jobs j JOIN windrow.payloads p ON p.job_id = j.id WHERE j.id = %(id)s
 """
 
-#: A copy is nobody's part: it must not count a chord down a second time.
-_MEMBERSHIP = ("chord", "group", "group_id", "group_index", "retries")
+#: A copy is nobody's part: it must not count a chord down a second time, nor answer who waited for the other.
+_MEMBERSHIP = ("chord", "group", "group_id", "group_index", "retries", OPTION)
 
 
 def replay(job_id: str, new_id: str, published: bool = True) -> Op[Replay | State | None]:

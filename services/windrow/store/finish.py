@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from windrow.core.failure import failure_json
@@ -27,6 +28,8 @@ class Finished(NamedTuple):
     scheduled: bool
     #: Other jobs that reached a final state with it (a chord's body that can never run).
     ended: list[str]
+    #: Final jobs whose outcome has an answer_key -> JSON text of their record, field by field.
+    records: dict[str, str]
 
 
 # Every join is from a list of ours to a table's primary key, never list to list: without statistics Postgres
@@ -38,14 +41,14 @@ WITH hit AS MATERIALIZED (
     FROM unnest(
         %(id)s::text[], %(token)s::bigint[], %(state)s::text[], %(outcome)s::text[], %(started)s::boolean[],
         %(began)s::float8[], %(ended)s::float8[], %(result)s::text[], %(error)s::text[], %(delay)s::float8[],
-        %(counts)s::boolean[], %(retries)s::smallint[], %(children)s::text[])
+        %(counts)s::boolean[], %(retries)s::integer[], %(children)s::text[])
       AS o(id, token, state, outcome, started, began, ended, result, error, delay, counts, retries, children),
       windrow.jobs j
     WHERE j.id = o.id AND j.token = o.token AND j.state::text IN ('claimed', 'running')
     ORDER BY j.id FOR UPDATE OF j
 ), done AS (
     UPDATE windrow.jobs j
-    SET state = (CASE WHEN j.cancel_requested AND hit.state IN ('retrying', 'queued') THEN 'cancelled'
+    SET state = (CASE WHEN j.cancel_requested AND hit.state IN ('retrying', 'queued', 'blocked') THEN 'cancelled'
                       ELSE hit.state END)::windrow.job_state,
         attempt = j.attempt + hit.unsaved::int,
         failures = j.failures + hit.counts::int,
@@ -60,7 +63,9 @@ WITH hit AS MATERIALIZED (
                            ELSE clock_timestamp() - hit.ended * interval '1 second' END
     FROM hit WHERE j.id = hit.id
     RETURNING j.id, j.attempt, j.task, j.queue, j.state, j.finished_at, hit.due_at, hit.created_at,
-              hit.started, hit.outcome, hit.began, hit.ended, hit.result, hit.error, hit.children
+              hit.started, hit.outcome, hit.began, hit.ended, hit.result, hit.error, hit.children,
+              j.priority, j.failures, j.max_attempts, j.cancel_requested, j.run_at, j.expires_at, j.started_at,
+              j.hard_limit, j.worker, j.parent_id, j.root_id, j.replay_of, j.has_tags
 ), attempt AS (
     INSERT INTO windrow.attempts (job_id, attempt, outcome, task, queue, worker, due_at, started_at,
                                   finished_at, result, error, children, job_state, job_seconds)
@@ -74,15 +79,21 @@ WITH hit AS MATERIALIZED (
     SELECT task, queue, 'finished', state::text, count(*) FROM done
     WHERE NOT started AND state IN ('succeeded', 'failed', 'cancelled', 'expired') GROUP BY task, queue, state
 )
-SELECT id, state FROM done
+SELECT id, state, CASE WHEN id = ANY(%(answered)s::text[])
+                        AND state IN ('succeeded', 'failed', 'cancelled', 'expired') THEN json_build_array(
+    id, task, queue, state, priority, attempt, failures, max_attempts, cancel_requested, created_at, run_at,
+    expires_at, started_at, finished_at, hard_limit, worker, parent_id, root_id, replay_of,
+    CASE WHEN has_tags THEN (SELECT p.tags FROM windrow.payloads p WHERE p.job_id = id) END,
+    NULL, NULL, NULL, result, error)::text END
+FROM done
 """
 
 
 @single
 def finish_plain(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
     """claimed or running -> the outcome's state, for outcomes that set nothing else free: one statement."""
-    done = yield from _finish(outcomes, worker)
-    return Finished(set(done), [], any(o.state is State.RETRYING for o in outcomes), [])
+    done, records = yield from _finish(outcomes, worker)
+    return Finished(set(done), [], any(o.state is State.RETRYING for o in outcomes), [], records)
 
 
 def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
@@ -91,8 +102,10 @@ def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
     Continuations of an outcome that is dropped are dropped with it. Raises psycopg.DataError when a value
     cannot be stored: split the batch until the bad one stands alone.
     """
-    done = yield from _finish(outcomes, worker)
-    saved = [o for o in outcomes if o.job_id in done]
+    done, records = yield from _finish(outcomes, worker)
+    # A cancel met a job that was to run again.
+    stopped = {o.job_id for o in outcomes if done.get(o.job_id) is State.CANCELLED is not o.state}
+    saved = [_ended(o) if o.job_id in stopped else o for o in outcomes if o.job_id in done]
     yield from _change_payloads(saved)
     yield from open_chords([chord for o in saved for chord in o.chords])
     jobs = [job for o in saved for job in o.jobs]
@@ -103,22 +116,29 @@ def finish(outcomes: Sequence[Outcome], worker: str) -> Op[Finished]:
     )
     freed = yield from count_down([(o.job_id, part) for o in saved for part in o.parts])
     more, later = yield from free(freed.jobs)
-    # A cancel met a job that was to run again: nobody has told its chord.
-    settled = yield from settle(
-        [Ended(o.job_id, State.CANCELLED) for o in saved if done[o.job_id] is State.CANCELLED is not o.state]
-    )
+    # Nobody has told their chords.
+    settled = yield from settle([Ended(job_id, State.CANCELLED) for job_id in sorted(stopped)])
     return Finished(
         set(done),
         queued + more + settled.queued,
         scheduled or later or any(s is State.RETRYING for s in done.values()),
         failed + freed.ended + settled.ended,
+        records,
     )
 
 
-def _finish(outcomes: Sequence[Outcome], worker: str) -> Op[dict[str, State]]:
+def _ended(outcome: Outcome) -> Outcome:
+    """Without what was to take the job's place: `Task.replace`, or a retry on another queue."""
+    if outcome.state is State.BLOCKED:
+        return replace(outcome, replaced_by=None, jobs=(), chords=())
+    return replace(outcome, replaced_by=None)
+
+
+def _finish(outcomes: Sequence[Outcome], worker: str) -> Op[tuple[dict[str, State], dict[str, str]]]:
     now = time.monotonic()
-    rows = yield Query(_FINISH, {**_columns(outcomes, now), "worker": worker})
-    return {row[0]: State(row[1]) for row in rows}
+    answered = text_array([o.job_id for o in outcomes if o.answer_key])
+    rows = yield Query(_FINISH, {**_columns(outcomes, now), "worker": worker, "answered": answered})
+    return {row[0]: State(row[1]) for row in rows}, {row[0]: row[2] for row in rows if row[2] is not None}
 
 
 def _columns(outcomes: Sequence[Outcome], now: float) -> dict[str, Any]:

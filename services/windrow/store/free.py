@@ -18,7 +18,7 @@ WITH hit AS MATERIALIZED (
            CASE WHEN n.delay IS NOT NULL THEN clock_timestamp() + n.delay * interval '1 second'
                 ELSE n.run_at END AS due
     FROM unnest(%(id)s::text[], %(task)s::text[], %(queue)s::text[], %(input)s::text[], %(options)s::text[],
-                %(delay)s::float8[], %(run_at)s::timestamptz[], %(priority)s::smallint[], %(retries)s::smallint[])
+                %(delay)s::float8[], %(run_at)s::timestamptz[], %(priority)s::smallint[], %(retries)s::integer[])
          AS n(id, task, queue, input, options, delay, run_at, priority, retries), windrow.jobs j
     WHERE j.id = n.id AND (j.state::text = 'blocked' OR j.state::text = 'failed' AND j.attempt = 0)
     ORDER BY j.id FOR UPDATE OF j

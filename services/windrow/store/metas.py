@@ -46,6 +46,8 @@ WITH gone AS (
     RETURNING id
 ), payload AS (
     DELETE FROM windrow.payloads p USING gone WHERE p.job_id = gone.id
+), progress AS (
+    DELETE FROM windrow.progress g USING gone WHERE g.job_id = gone.id
 ), counted AS (
     DELETE FROM windrow.attempts a USING gone
     WHERE a.job_id = gone.id AND a.xid < (SELECT next_xid FROM windrow.stats_cursor)
@@ -58,7 +60,7 @@ FROM gone WHERE a.job_id = gone.id AND a.xid >= (SELECT next_xid FROM windrow.st
 
 @single
 def forget(job_id: str) -> Op[None]:
-    """final -> nothing: the job, what it was given and its attempts. Others stay."""
+    """final -> nothing: the job, what it was given and reported, and its attempts. Others stay."""
     yield Query(_FORGET, {"id": job_id})
 
 

@@ -20,12 +20,14 @@ class Report(NamedTuple):
 
 @single
 def save_progress(reports: Sequence[Report]) -> Op[None]:
-    """Keep the last report of each job; no state changes."""
+    """Keep the last report of each job that exists; no state changes."""
     ordered = sorted({report.job_id: report for report in reports}.values())
     yield Query(
         """
         INSERT INTO windrow.progress AS p (job_id, state, meta)
-        SELECT * FROM unnest(%(id)s::text[], %(state)s::text[], %(meta)s::text[])
+        SELECT r.*
+        FROM unnest(%(id)s::text[], %(state)s::text[], %(meta)s::text[]) AS r(id, state, meta), windrow.jobs j
+        WHERE j.id = r.id ORDER BY r.id
         ON CONFLICT (job_id) DO UPDATE
         SET state = excluded.state, meta = excluded.meta, updated_at = clock_timestamp()
         """,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from windrow.store.op import Op, Query, single
+from windrow.store.relay import unsend
 
 
 class QueueRow(NamedTuple):
@@ -22,11 +23,12 @@ class QueueRow(NamedTuple):
     oldest_at: datetime | None
 
 
-# Counts come from the partial indexes of live states: history costs nothing here.
+# An arm a partial index: of one list of all live states Postgres makes no scan of indexes, and reads history instead.
 _READ = """
 WITH live AS (
     SELECT queue, state, count(*) AS n, min(coalesce(run_at, created_at)) AS oldest FROM windrow.jobs
-    WHERE state IN ('queued', 'claimed', 'running', 'scheduled', 'retrying', 'blocked')
+    WHERE (state = 'queued' OR state IN ('claimed', 'running') OR state IN ('scheduled', 'retrying')
+           OR state = 'blocked')
       AND (%(name)s::text IS NULL OR queue = %(name)s)
     GROUP BY queue, state
 ), names AS (
@@ -69,10 +71,11 @@ def pause(name: str) -> Op[None]:
     )
 
 
-@single
 def resume(name: str) -> Op[None]:
     """Let the queue's jobs start again; the caller wakes the relay."""
     yield Query("UPDATE windrow.queues SET paused_at = NULL WHERE name = %(name)s", {"name": name})
+    # Workers may have dropped messages since the relay last looked.
+    yield from unsend(name)
 
 
 @single

@@ -64,11 +64,13 @@ def _deletes(sql: str) -> Callable[[int, float], Op[int]]:
 
 
 #: Each deletes at most `limit` rows that are older than `keep` seconds, and returns how many.
+#: In the order of an index: it is not told how few are old, and would read the table from its beginning.
 #: A chord that was never freed stays: one of its parts may be scheduled for next year.
 OTHERS: dict[str, Callable[[int, float], Op[int]]] = {
     "chords": _deletes(f"""
         WITH hit AS MATERIALIZED (
-            SELECT id FROM windrow.chords WHERE {_ALONE} AND freed_at < {_OLD} LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+            SELECT id FROM windrow.chords WHERE {_ALONE} AND freed_at < {_OLD}
+            ORDER BY freed_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         ), parts AS (
             DELETE FROM windrow.chord_parts WHERE chord_id = ANY(ARRAY(SELECT id FROM hit))
         )
@@ -76,8 +78,8 @@ OTHERS: dict[str, Callable[[int, float], Op[int]]] = {
     """),
     "groups": _deletes(f"""
         DELETE FROM windrow.groups WHERE id = ANY(ARRAY(
-            SELECT id FROM windrow.groups WHERE {_ALONE} AND created_at < {_OLD} LIMIT %(limit)s
-            FOR UPDATE SKIP LOCKED)) RETURNING id
+            SELECT id FROM windrow.groups WHERE {_ALONE} AND created_at < {_OLD}
+            ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)) RETURNING id
     """),
     "guards": _deletes(f"""
         DELETE FROM windrow.guards WHERE name = ANY(ARRAY(
@@ -86,10 +88,9 @@ OTHERS: dict[str, Callable[[int, float], Op[int]]] = {
             ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)) RETURNING name
     """),
     "ticks": _deletes(f"""
-        DELETE FROM windrow.ticks t USING (
-            SELECT schedule_id, fire_at FROM windrow.ticks WHERE {_ALONE} AND created_at < {_OLD}
-            LIMIT %(limit)s FOR UPDATE SKIP LOCKED) old
-        WHERE t.schedule_id = old.schedule_id AND t.fire_at = old.fire_at RETURNING t.fire_at
+        DELETE FROM windrow.ticks WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM windrow.ticks WHERE {_ALONE} AND created_at < {_OLD}
+            ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)) RETURNING fire_at
     """),
     "workers": _deletes(f"""
         WITH gone AS (

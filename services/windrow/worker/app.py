@@ -9,7 +9,7 @@ from celery import Celery
 from celery.app.utils import find_app as find_celery_app
 
 from windrow.apps import DEFAULT_APPS, DEFAULT_QUEUE, app_queues, find_apps, task_routes
-from windrow.broker.connect import celery_broker
+from windrow.broker.connect import celery_broker, celery_tls
 from windrow.worker.adopt import adopt
 
 
@@ -35,6 +35,8 @@ def load(
         url, options = celery_broker(redis_url)
         app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
         app.conf.broker_transport_options = {**(app.conf.broker_transport_options or {}), **options}
+        if (tls := celery_tls(redis_url)) is not None:
+            app.conf.broker_use_ssl = tls
     app.set_current()
     app.set_default()
     app.loader.import_default_modules()

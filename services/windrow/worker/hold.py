@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from windrow.broker.errors import BrokerUnavailable
 from windrow.broker.intake import Budget
 from windrow.broker.keys import worker_channel
 from windrow.broker.signals import Signals
+from windrow.core.answer import answers
 from windrow.core.job import Held, Outcome
 from windrow.store.claim import GivenBack, give_back
 from windrow.store.finish import Finished
@@ -62,7 +64,7 @@ class Hold:
         self.folder = Path(tempfile.mkdtemp(prefix="windrow-"))
         self.line_path = self.folder / "line"
         self.intake = choice.intake(
-            self.id, settings.pool, settings.queue_names, self.budget, settings.amqp_url
+            self.id, settings.pool, settings.queue_names, self.budget, settings.amqp_url, settings.window
         )
         self.is_prefork = pool_type == "prefork"
         self.ledger = LedgerThread(
@@ -264,6 +266,9 @@ class Hold:
         self.outbox.send(events=[{"id": job_id, "state": "running"} for job_id in ids])
 
     def _on_finished(self, outcomes: Sequence[Outcome], finished: Finished) -> None:
+        told = answers(outcomes, finished.records)
+        if told and threading.current_thread() is not self.ledger:
+            told = self.outbox.answer(told)
         ids = [outcome.job_id for outcome in outcomes]
         dropped = len(ids) - len(finished.ids)
         if dropped:
@@ -274,6 +279,7 @@ class Hold:
             # All of them: an outcome that a lost answer made us save twice looks like one that came too late.
             finished=[*ids, *finished.ended],
             beat="promote" if finished.scheduled else None,
+            answers=told,
         )
         self.mailbox.post(self.desk.saved, ids)
 

@@ -96,7 +96,12 @@ class LeaseThread(threading.Thread):
             except Exception:
                 logger.exception("The lease could not be renewed")
                 wait = min(1.0, self._lease / 10)
-            self._listen(wait)
+            try:
+                self._listen(wait)
+            except Exception:
+                # Without this thread the lease ends, and every job that this worker starts is taken from it.
+                logger.exception("The lease's thread could not listen")
+                self._stopping.wait(min(1.0, self._lease / 10))
         self._say(end, self._row.id)
         self._signals.close()
         self._ledger.close()

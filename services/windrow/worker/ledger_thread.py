@@ -18,7 +18,7 @@ from celery.utils.log import get_logger
 
 from windrow.core.errors import LedgerUnavailable
 from windrow.core.job import Held, Outcome
-from windrow.store.claim import claim, start
+from windrow.store.claim import Start, claim, start
 from windrow.store.finish import Finished, finish, finish_plain, is_plain
 from windrow.store.ledger import Ledger
 from windrow.store.op import Op
@@ -212,6 +212,12 @@ class LedgerThread(threading.Thread):
 
     def _flush_starts(self) -> None:
         batch = self._pending.due_starts()
-        if batch:
-            self._on_started(self._ledger.run(start, batch))
-            self._pending.drop_starts(batch)
+        if not batch:
+            return
+
+        def refuse(one: Start, exc: Exception) -> None:
+            # Its finish saves it as well; the others' starts must not wait for it.
+            logger.error("The ledger refuses a start: %s", exc, extra={"job_id": one.job_id})
+
+        run_split(lambda part: self._on_started(self._ledger.run(start, part)), batch, refuse)
+        self._pending.drop_starts(batch)

@@ -53,14 +53,16 @@ class Line:
 
     def _call(self, method: str, **arguments: Any) -> Any:
         try:
-            stream = self._stream()
+            # Kept for the next call only once its answer is read: a cancel or a soft limit that comes in between
+            # would leave this answer to whoever asks next.
+            stream, self._local.stream = self._stream(), None
             stream.write(json.dumps([method, arguments]).encode() + b"\n")
             stream.flush()
             answer = stream.readline()
             if not answer:
                 raise ConnectionError("the main process hung up")
+            self._local.stream = stream
         except OSError as exc:
-            self._local.stream = None
             raise LedgerUnavailable(f"The worker's main process does not answer: {exc}") from exc
         kind, value = json.loads(answer)
         if kind == "unavailable":
@@ -72,10 +74,11 @@ class Line:
     def _stream(self) -> Any:
         stream = getattr(self._local, "stream", None)
         if stream is None:
-            connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(CALL_TIMEOUT_SECONDS)
-            connection.connect(str(self._path))
-            stream = self._local.stream = connection.makefile("rwb")
+            # The stream holds the connection open: one that nobody keeps is closed.
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(CALL_TIMEOUT_SECONDS)
+                connection.connect(str(self._path))
+                stream = connection.makefile("rwb")
         return stream
 
 

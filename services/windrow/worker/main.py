@@ -28,21 +28,28 @@ POOLS = ("prefork", "threads", "solo")
 def main(argv: list[str]) -> int:
     """Run a worker until it is told to stop; returns its exit code."""
     options = _parser().parse_args(argv)
-    chosen = {k: v for k, v in vars(options).items() if v is not None and k not in ("pool_type", "loglevel")}
+    ours = ("pool_type", "loglevel", "task_events")
+    chosen = {k: v for k, v in vars(options).items() if v is not None and k not in ours}
     settings = WorkerSettings(**chosen)
     logs.configure(
         "worker",
         settings.log_format,
         level=options.loglevel.upper(),
         context=log_context,
-        secrets=(settings.database_url, settings.redis_url),
+        secrets=(settings.database_url, settings.redis_url, settings.amqp_url),
     )
     take_over(options.loglevel.upper())
-    return int(build(settings, options.pool_type, options.loglevel).start() or 0)
+    worker = build(settings, options.pool_type, options.loglevel, options.task_events)
+    return int(worker.start() or 0)
 
 
-def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = "INFO") -> Any:
-    """A Celery WorkController for `settings`; nothing runs yet."""
+def build(
+    settings: WorkerSettings,
+    pool_type: str = "prefork",
+    loglevel: str = "INFO",
+    task_events: bool | None = None,
+) -> Any:
+    """A Celery WorkController for `settings`; nothing runs yet. `task_events`: None leaves it to the Celery app."""
     register_transports()
     celery = app.load(
         settings.celery_app,
@@ -60,6 +67,7 @@ def build(settings: WorkerSettings, pool_type: str = "prefork", loglevel: str = 
         concurrency=settings.concurrency,
         pool_cls=pool_type,
         loglevel=logging.getLevelName(loglevel.upper()),
+        task_events=task_events,
         without_gossip=True,
         without_mingle=True,
         optimization="fair",
@@ -114,4 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pool", dest="pool", help="name of the pool (WINDROW_POOL)")
     parser.add_argument("-P", "--pool-type", choices=POOLS, default="prefork", help="Celery's kind of pool")
     parser.add_argument("-l", "--loglevel", default="INFO")
+    parser.add_argument(
+        *("-E", "--task-events"),
+        action="store_const",
+        const=True,
+        help="send Celery's events of tasks, for Flower and celery-exporter; else as the app's settings say",
+    )
     return parser

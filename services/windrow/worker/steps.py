@@ -147,6 +147,8 @@ def send(worker: Any, hold: Hold, entry: Entry) -> None:
         request.send_event(
             "task-received",
             name=held.task,
+            # Nobody sends task-sent, from which celery-exporter would know it.
+            queue=held.queue,
             args=request._argsrepr,
             kwargs="",
             root_id=held.root_id,

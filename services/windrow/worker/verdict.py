@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from windrow.core.aftermath import with_aftermath
+from windrow.core.answer import key_in
 from windrow.core.job import Failure, Held, Outcome
 from windrow.core.retry import Backoff
 from windrow.core.states import State
@@ -25,10 +26,15 @@ def with_ids(returned: Any, held: Held) -> Outcome:
             started_at=began,
             finished_at=ended,
             result=result,
+            answer_key=key_in(held.options),
         )
-    outcome: Outcome = dataclasses.replace(returned, job_id=held.id, token=held.token)
+    outcome: Outcome = dataclasses.replace(
+        returned, job_id=held.id, token=held.token, answer_key=key_in(held.options)
+    )
     if outcome.state is State.FAILED and outcome.outcome != "rejected" and held.may_retry:
-        return dataclasses.replace(outcome, state=State.RETRYING, delay=_delay(held))
+        return dataclasses.replace(
+            outcome, state=State.RETRYING, delay=_delay(held), retries=held.retries + 1
+        )
     # The signal may have come too late for the child to say what else follows.
     return with_aftermath(outcome, held) if outcome.state is State.CANCELLED else outcome
 
@@ -92,6 +98,8 @@ def _failed(held: Held, began: float | None, outcome: str, failure: Failure, ret
         failure=failure,
         delay=_delay(held) if again else None,
         counts=True,
+        # A lost child is no retry: Celery delivers such a message again as it was, and says so (`redelivered`).
+        retries=held.retries + 1 if again and not retry else None,
         **_moments(began),
     )
     return made if again else with_aftermath(made, held)

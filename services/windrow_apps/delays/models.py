@@ -1,10 +1,12 @@
 """What a caller of the delays app sends and gets."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_DELAY_SECONDS = 3600
+
+Delay = Annotated[float, Field(ge=0, le=MAX_DELAY_SECONDS, allow_inf_nan=False, description="Seconds.")]
 
 
 class Wish(BaseModel):
@@ -14,7 +16,7 @@ class Wish(BaseModel):
         strict=True, extra="forbid", frozen=True, json_schema_extra={"example": {"delay": 2}}
     )
 
-    delay: float = Field(ge=0, le=MAX_DELAY_SECONDS, allow_inf_nan=False, description="Seconds.")
+    delay: Delay
 
 
 class Waited(BaseModel):

@@ -15,28 +15,54 @@ from windrow_apps.mailroom.store import MailroomStore
 #: Days back that a count of the ledger covers; what is older was counted while it was there.
 RECOUNTED_DAYS = 3
 
+# The ledger's own ids (UUIDv7) are in the order of their time, and no index is: a caller's own id may be anything.
+# Those of ours that are newest say how far back it goes; of the others what has ended since then, or has not ended.
 # Ids and inputs stay out: whoever may ask for statistics may not be the one who may see the jobs.
 _LATEST = """
+WITH bound AS MATERIALIZED (
+    -- The first eight digits of a UUIDv7 of tomorrow: a step is 65 seconds.
+    SELECT left(lpad(to_hex((extract(epoch FROM now() + interval '1 day') * 1000)::bigint), 12, '0'), 8) AS id
+), ours AS MATERIALIZED (
+    SELECT j.id, j.created_at FROM windrow.jobs j
+    WHERE j.id < (SELECT id FROM bound) ORDER BY j.id DESC LIMIT %(limit)s
+), since AS MATERIALIZED (
+    SELECT CASE WHEN count(*) = %(limit)s THEN min(created_at) ELSE '-infinity' END AS moment, min(id) AS id FROM ours
+), latest AS (
+    SELECT id FROM ours
+    UNION ALL (
+        SELECT j.id FROM windrow.jobs j
+        WHERE j.finished_at >= (SELECT moment FROM since)
+          AND NOT (j.id >= (SELECT id FROM since) AND j.id < (SELECT id FROM bound))
+        ORDER BY j.finished_at DESC LIMIT %(limit)s
+    ) UNION ALL (
+        SELECT j.id FROM windrow.jobs j
+        WHERE (j.state = 'queued' OR j.state = 'scheduled' OR j.state = 'retrying' OR j.state = 'claimed'
+               OR j.state = 'running' OR j.state = 'blocked')
+          AND NOT (j.id >= (SELECT id FROM since) AND j.id < (SELECT id FROM bound))
+        ORDER BY j.created_at DESC LIMIT %(limit)s
+    )
+)
 SELECT j.task, j.queue, j.state::text AS state, j.priority, j.attempt AS attempts, j.failures,
        to_char(j.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS created_at,
        round(extract(epoch FROM j.started_at - j.created_at), 3)::float AS seconds_to_start,
        round(extract(epoch FROM j.finished_at - j.started_at), 3)::float AS seconds_of_run
-FROM windrow.jobs j ORDER BY j.id DESC LIMIT %(limit)s
+FROM latest JOIN windrow.jobs j USING (id) ORDER BY j.created_at DESC, j.id DESC LIMIT %(limit)s
 """
 
 # A day that retention has begun to delete must not shrink.
-_COUNT_DAYS = """
+_COUNT_DAY = """
 INSERT INTO mailroom.days AS known (day, task, succeeded, failed, stopped, seconds, longest)
-SELECT (j.finished_at AT TIME ZONE %(zone)s)::date, j.task,
+SELECT %(day)s::date, j.task,
        count(*) FILTER (WHERE j.state = 'succeeded'),
        count(*) FILTER (WHERE j.state = 'failed'),
        count(*) FILTER (WHERE j.state IN ('cancelled', 'expired')),
        coalesce(sum(extract(epoch FROM j.finished_at - j.started_at)) FILTER (WHERE j.state = 'succeeded'), 0),
        coalesce(max(extract(epoch FROM j.finished_at - j.started_at)) FILTER (WHERE j.state = 'succeeded'), 0)
 FROM windrow.jobs j
-WHERE j.finished_at >= %(since)s AND j.state IN ('succeeded', 'failed', 'cancelled', 'expired')
-GROUP BY 1, 2
-ORDER BY 1, 2
+WHERE j.finished_at >= %(start)s AND j.finished_at < %(end)s
+  AND j.state IN ('succeeded', 'failed', 'cancelled', 'expired')
+GROUP BY j.task
+ORDER BY j.task
 ON CONFLICT (day, task) DO UPDATE SET
     succeeded = greatest(known.succeeded, excluded.succeeded),
     failed = greatest(known.failed, excluded.failed),
@@ -108,10 +134,11 @@ class Figures:
         return self._store.rows(_LATEST, {"limit": limit})
 
     def count_days(self, today: date) -> None:
-        """Bring the daily totals up to now."""
-        since = self._start(today - timedelta(days=RECOUNTED_DAYS))
-        with self._store.transaction() as connection:
-            connection.execute(_COUNT_DAYS, {"zone": self._zone_name, "since": since})
+        """Bring the daily totals up to now, a day at a time: each statement has its seconds."""
+        for ago in range(RECOUNTED_DAYS, -1, -1):
+            day = today - timedelta(days=ago)
+            with self._store.transaction() as connection:
+                connection.execute(_COUNT_DAY, {"day": day, **self._bounds(day, day)})
 
     def days(self, first: date, last: date) -> Rows:
         """Ended jobs by day; a day without any has no row."""
@@ -134,7 +161,7 @@ class Figures:
         return self._store.rows(_FAILURES, {**self._bounds(first, last), "limit": limit})
 
     def mails(self, first: date, last: date) -> dict[str, Any]:
-        """Mails of the part of the period that is kept: a day."""
+        """Mails of the part of the period that is kept: two days."""
         return self._store.rows(_MAILS, self._bounds(first, last))[0]
 
     def todos(self, first: date, last: date) -> dict[str, Any] | None:

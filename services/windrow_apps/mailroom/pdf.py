@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any, NamedTuple
-from xml.sax.saxutils import escape
 
-import reportlab
 from reportlab.graphics.charts.barcharts import VerticalBarChart
 from reportlab.graphics.charts.legends import Legend
 from reportlab.graphics.charts.piecharts import Pie
@@ -16,11 +13,11 @@ from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-FONT, BOLD = "Vera", "VeraBd"
+from windrow_apps.mailroom import letters
+from windrow_apps.mailroom.letters import BOLD, FONT
+
 MARGIN = 18 * mm
 #: Of what is inside the frame, whose padding is 6 points a side.
 WIDTH = A4[0] - 2 * MARGIN - 12
@@ -41,9 +38,9 @@ class Pdf(NamedTuple):
 
 def build_pdf(title: str, subtitle: str, sections: list[dict[str, Any]]) -> Pdf:
     """The report; the same sections make the same bytes."""
-    _fonts()
+    letters.register()
     styles = _Styles()
-    story: list[Any] = [Paragraph(escape(title), styles.title), Paragraph(escape(subtitle), styles.text)]
+    story: list[Any] = [_paragraph(title, styles.title), _paragraph(subtitle, styles.text)]
     for section in sections:
         story += _section(section, styles)
     into = io.BytesIO()
@@ -95,27 +92,19 @@ class _Styles:
         self.head = ParagraphStyle("head", parent=self.cell, fontName=BOLD)
 
 
-def _fonts() -> None:
-    # They come with reportlab; its own Helvetica knows no letters beyond Latin-1 and is not put into the file.
-    folder = Path(reportlab.__file__).parent / "fonts"
-    for name in (FONT, BOLD):
-        if name not in pdfmetrics.getRegisteredFontNames():
-            pdfmetrics.registerFont(TTFont(name, str(folder / f"{name}.ttf")))
-
-
 def _section(section: dict[str, Any], styles: _Styles) -> list[Any]:
-    first: list[Any] = [Paragraph(escape(section["title"]), styles.heading)]
+    first: list[Any] = [_paragraph(section["title"], styles.heading)]
     if section["facts"]:
         rows = [[_cell(label, styles.cell), _cell(value, styles.head)] for label, value in section["facts"]]
         first.append(Table(rows, colWidths=[60 * mm, WIDTH - 60 * mm], style=_lines(0)))
     blocks = [
-        [Paragraph(escape(chart["title"]), styles.small), _chart(chart), Spacer(1, 3 * mm)]
+        [_paragraph(chart["title"], styles.small), _chart(chart), Spacer(1, 3 * mm)]
         for chart in section["charts"]
     ]
     story: list[Any] = [KeepTogether([*first, *(blocks[0] if blocks else [])])]
     story += [KeepTogether(block) for block in blocks[1:]]
     for table in section["tables"]:
-        story += [Paragraph(escape(table["title"]), styles.table), _table(table, styles)]
+        story += [_paragraph(table["title"], styles.table), _table(table, styles)]
     return story
 
 
@@ -145,7 +134,11 @@ def _lines(head: int) -> TableStyle:
 def _cell(value: Any, style: ParagraphStyle) -> Paragraph:
     text = str(value)
     cut = text if len(text) <= MAX_CELL_CHARACTERS else text[: MAX_CELL_CHARACTERS - 1] + "…"
-    return Paragraph(escape(cut), style)
+    return _paragraph(cut, style)
+
+
+def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
+    return Paragraph(letters.markup(text, style.fontName), style)
 
 
 def _chart(chart: dict[str, Any]) -> Drawing:
@@ -162,9 +155,10 @@ def _chart(chart: dict[str, Any]) -> Drawing:
         ]
     legend = Legend()
     legend.x, legend.y = WIDTH - 58 * mm, 52 * mm
-    legend.fontName, legend.fontSize = FONT, 7
+    font, names = letters.in_one_font([name for _, name in pairs])
+    legend.fontName, legend.fontSize = font, 7
     legend.alignment, legend.columnMaximum, legend.dy, legend.deltay = "right", 12, 6, 9
-    legend.colorNamePairs = pairs
+    legend.colorNamePairs = [(color, name) for (color, _), name in zip(pairs, names, strict=True)]
     drawing.add(legend)
     return drawing
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from windrow_apps.mailroom.errors import NoRecords, UploadGone
 from windrow_apps.mailroom.figures import Figures
+from windrow_apps.mailroom.models import MAX_RECORDS
 from windrow_apps.mailroom.reading import Bad, Record, read_records
 from windrow_apps.mailroom.settings import MailroomSettings
 from windrow_apps.mailroom.statistics import Statistics
@@ -73,6 +74,8 @@ def _opened(
 ) -> Iterator[Opened]:
     match source["kind"]:
         case "jobs":
+            if not 1 <= source["records"] <= MAX_RECORDS:
+                raise NoRecords(f"records: 1 to {MAX_RECORDS} of the latest jobs")
             records = Figures(settings).latest_jobs(source["records"])
             yield Opened(records, len(records))
         case "upload":

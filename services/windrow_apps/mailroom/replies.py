@@ -59,10 +59,12 @@ def cancellation(job: Job, done: Cancelled | None) -> Cancellation:
     return Cancellation(message=f"Task {job.id} has been cancelled", previous_status=before)
 
 
-async def held(jobs: Jobs) -> Held:
-    """The mailroom's jobs as Celery's `inspect` would group them."""
+async def held(jobs: Jobs, tag: str | None) -> Held:
+    """The mailroom's jobs with this tag, or all of them, as Celery's `inspect` would group them."""
     states = (State.RUNNING, State.CLAIMED, State.SCHEDULED, State.RETRYING)
-    found = await asyncio.gather(*(jobs.find(task=task, states=states, limit=MAX_LISTED) for task in TASKS))
+    found = await asyncio.gather(
+        *(jobs.find(task=task, tag=tag, states=states, limit=MAX_LISTED) for task in TASKS)
+    )
     groups: dict[str, dict[str, list[dict[str, Any]]]] = {"active": {}, "scheduled": {}, "reserved": {}}
     for job in (job for each in found for job in each):
         shown = {"id": job.id, "name": job.task, "priority": job.priority, "queue": job.queue}

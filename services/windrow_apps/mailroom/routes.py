@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -29,7 +29,7 @@ from windrow_apps.mailroom.settings import MailroomSettings, settings
 from windrow_apps.mailroom.shelf import Shelf
 from windrow_apps.mailroom.store import MailroomStore
 from windrow_apps.shared.outbound import OutboundRefused, OutboundSettings, check_url, outbound_settings
-from windrow_apps.shared.owner_tags import caller_tag
+from windrow_apps.shared.owner_tags import caller_tag, key_tag
 
 #: Threads, and with each a connection to PostgreSQL, that the routes of one API process use at once.
 THREADS = 2
@@ -97,7 +97,7 @@ class Mailroom:
         async with self._uploads:
             yield
 
-    async def email(self, wish: EmailRequest) -> Job:
+    async def email(self, wish: EmailRequest, tags: Sequence[str]) -> Job:
         """Queue a mail."""
         domain = wish.email.rpartition("@")[2].lower()
         if self._mine.domains and domain not in self._mine.domains:
@@ -108,9 +108,10 @@ class Mailroom:
             priority=self._mine.email_priority if wish.priority is None else wish.priority,
             delay=wish.countdown,
             run_at=wish.eta,
+            tags=tags,
         )
 
-    async def process(self, wish: Intake) -> Job:
+    async def process(self, wish: Intake, tags: Sequence[str]) -> Job:
         """Keep the records where they come along, and queue their processing."""
         source, upload_id = dict(wish.source), None
         if source["kind"] == "url":
@@ -133,13 +134,14 @@ class Mailroom:
                 "mailroom.process_records",
                 kwargs={"source": source, "description": wish.description},
                 priority=self._mine.process_priority,
+                tags=tags,
             )
         except Exception:
             if upload_id is not None:
                 await self._run(self._store.drop_upload, upload_id)
             raise
 
-    async def report(self, wish: ReportRequest) -> Job:
+    async def report(self, wish: ReportRequest, tags: Sequence[str]) -> Job:
         """Queue a report."""
         return await self._jobs.submit(
             "mailroom.report",
@@ -148,6 +150,7 @@ class Mailroom:
                 "params": wish.params.model_dump(mode="json", by_alias=True, exclude_none=True),
             },
             priority=self._mine.report_priority,
+            tags=tags,
         )
 
     async def pdf(self, report_id: UUID) -> bytes | None:
@@ -169,35 +172,37 @@ def router(jobs: Jobs) -> APIRouter:
         return Queued(task_id=job.id, message=message)
 
     @routes.post("/tasks/email", status_code=ACCEPTED)
-    async def email(wish: EmailRequest, response: Response) -> Queued:
+    async def email(wish: EmailRequest, request: Request, response: Response) -> Queued:
         """Send a mail; the same content within 24 hours is sent once."""
-        return queued(await mailroom.email(wish), "Email task has been queued", response)
+        return queued(await mailroom.email(wish, _tags(request)), "Email task has been queued", response)
 
     @routes.post("/tasks/process", status_code=ACCEPTED, openapi_extra=_PROCESS_BODY)
     async def process(request: Request, response: Response) -> Queued:
         """Statistics of records: uploaded, at a URL, inline, or the ledger's latest jobs."""
         async with mailroom.room(request), intake(request) as wish:
-            return queued(await mailroom.process(wish), "Processing task has been queued", response)
+            return queued(
+                await mailroom.process(wish, _tags(request)), "Processing task has been queued", response
+            )
 
     @routes.post("/tasks/report", status_code=ACCEPTED)
-    async def report(wish: ReportRequest, response: Response) -> Queued:
+    async def report(wish: ReportRequest, request: Request, response: Response) -> Queued:
         """Make a report; its result names the address of the PDF."""
-        return queued(await mailroom.report(wish), "Report task has been queued", response)
+        return queued(await mailroom.report(wish, _tags(request)), "Report task has been queued", response)
 
     @routes.get("/tasks/active/list")
-    async def active() -> Held:
-        """The mailroom's jobs that workers have, or that wait for their moment; at most 100 of each task."""
-        return await held(jobs)
+    async def active(request: Request) -> Held:
+        """The caller's jobs that workers have, or that wait for their moment; at most 100 of each task."""
+        return await held(jobs, key_tag(request))
 
     @routes.get("/tasks/{task_id:uuid}")
     async def state(task_id: UUID, request: Request) -> TaskState:
-        """Where a job of the mailroom is, in Celery's words; also the caller's own bulk update or export of to-dos."""
-        return describe(await _found(jobs, task_id, caller_tag(request)))
+        """Where the caller's job of the mailroom, or bulk update or export of to-dos, is; in Celery's words."""
+        return describe(await _found(jobs, task_id, request, TODOS_TASKS))
 
     @routes.delete("/tasks/{task_id:uuid}", responses={400: {"description": "It runs or has ended."}})
-    async def cancel(task_id: UUID) -> Cancellation:
+    async def cancel(task_id: UUID, request: Request) -> Cancellation:
         """Cancel a job that waits."""
-        job = await _found(jobs, task_id)
+        job = await _found(jobs, task_id, request)
         return cancellation(job, await jobs.cancel(job.id, running=False))
 
     @routes.get("/reports/{report_id:uuid}.pdf", response_class=Response)
@@ -222,10 +227,19 @@ def router(jobs: Jobs) -> APIRouter:
     return routes
 
 
-async def _found(jobs: Jobs, task_id: UUID, owner: str | None = None) -> Job:
-    """A job of the mailroom, or one of the app todos with the tag `owner`. Raises HTTPException."""
-    job = await jobs.get(str(task_id))
+def _tags(request: Request) -> list[str]:
+    """For a job of whoever asks; with open routes none, for everybody may see it."""
+    mine = key_tag(request)
+    return [] if mine is None else [mine]
+
+
+async def _found(jobs: Jobs, task_id: UUID, request: Request, todos_tasks: Sequence[str] = ()) -> Job:
+    """The caller's job of the mailroom, or of these tasks of the app todos. Raises HTTPException."""
+    job, mine = await jobs.get(str(task_id)), key_tag(request)
     # Another app's jobs are none of these routes' business, and they may be open to all.
-    if job is not None and (job.task in TASKS or (job.task in TODOS_TASKS and owner in job.tags)):
+    if job is not None and (
+        (job.task in TASKS and (mine is None or mine in job.tags))
+        or (job.task in todos_tasks and caller_tag(request) in job.tags)
+    ):
         return job
     raise HTTPException(status.HTTP_404_NOT_FOUND, "There is no such task")

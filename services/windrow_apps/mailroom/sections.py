@@ -118,7 +118,7 @@ def _mails(first: date, last: date, figures: Figures) -> Section:
     return {
         "title": "Mail",
         "facts": [
-            ["Sent in the last day", row["sent"]],
+            ["Sent (kept for two days)", row["sent"]],
             ["Sent after a try without a record", row["again"]],
             ["Not sent", row["unsent"]],
         ],

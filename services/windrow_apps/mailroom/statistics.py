@@ -55,7 +55,7 @@ class Column:
     """What is known of one column."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self._name = _encodable(name)
         self._count = 0
         self._numbers = Numbers()
         self._lengths = Numbers()
@@ -139,7 +139,12 @@ def _number(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _encodable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _encodable(text: str) -> str:
+    # JSON may name half a surrogate pair, which no answer can carry.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _finite(value: float) -> float | None:

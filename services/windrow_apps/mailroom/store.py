@@ -18,6 +18,8 @@ from windrow_apps.shared.database import database_settings, transaction
 APP = "mailroom"
 #: A mail that was sent is not sent again for so long.
 ONCE_HOURS = 24
+#: And its row is kept so long: the report of a day, made on the next one, counts the whole of it, of 25 hours too.
+MAIL_HOURS = 49
 #: Rows that a cleanup deletes at a time.
 CLEANUP_ROWS = 500
 
@@ -70,7 +72,7 @@ _REPORT = "SELECT id, bytes, pdf FROM mailroom.reports WHERE id = %(id)s"
 _OLD = {
     "mails": (
         "DELETE FROM mailroom.mails WHERE content_hash IN (SELECT content_hash FROM mailroom.mails"
-        f" WHERE greatest(claimed_at, claim_until, sent_at) < clock_timestamp() - interval '{ONCE_HOURS} hours'"
+        f" WHERE greatest(claimed_at, claim_until, sent_at) < clock_timestamp() - interval '{MAIL_HOURS} hours'"
         " LIMIT %(rows)s) RETURNING NULL::uuid AS id"
     ),
     "uploads": (

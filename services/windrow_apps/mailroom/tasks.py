@@ -13,6 +13,7 @@ from windrow_apps.mailroom import sections
 from windrow_apps.mailroom.errors import MailInFlight
 from windrow_apps.mailroom.figures import Figures
 from windrow_apps.mailroom.mailing import Mail, mail_once
+from windrow_apps.mailroom.models import ReportRequest, ReportType
 from windrow_apps.mailroom.periods import period
 from windrow_apps.mailroom.processing import process
 from windrow_apps.mailroom.settings import settings
@@ -71,8 +72,10 @@ def process_records(self: Any, source: dict[str, Any], description: str = "") ->
 
 
 @shared_task(bind=True, base=MailroomTask, name="mailroom.report", **PATIENT)
-def report(self: Any, report_type: str, params: dict[str, Any], scheduled: bool = False) -> Any:
+def report(self: Any, report_type: ReportType, params: dict[str, Any], scheduled: bool = False) -> Any:
     """Make a report: a job for each section, one that builds the PDF of them, and one that mails it."""
+    # A job may come by other ways than our route.
+    ReportRequest.model_validate({"report_type": report_type, "params": params})
     mine = settings()
     today = datetime.now(mine.zone).date()
     first, last, _ = period(report_type, params, today)
@@ -152,12 +155,14 @@ def mail_report(self: Any, made: dict[str, Any], email: str) -> dict[str, Any]:
 
 @shared_task(base=MailroomTask, name="mailroom.cleanup", **PATIENT)
 def cleanup() -> dict[str, int]:
-    """Count yesterday, then remove what is old: mails, uploads, reports, daily totals."""
+    """Remove what is old: mails, uploads, reports, daily totals; then count the last days."""
     mine = settings()
     store = MailroomStore(mine)
-    Figures(mine).count_days(datetime.now(mine.zone).date())
     removed = {kind: sum(map(len, store.remove_old(kind))) for kind in ("mails", "uploads", "days")}
-    return {**removed, "reports": Shelf(mine).remove_old()}
+    removed["reports"] = Shelf(mine).remove_old()
+    # Last: a count that takes too long must not keep what is old, for uploads fill up.
+    Figures(mine).count_days(datetime.now(mine.zone).date())
+    return removed
 
 
 def report_id(job_id: str) -> UUID:

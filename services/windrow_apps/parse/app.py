@@ -7,6 +7,7 @@ SPEC = AppSpec(
     queue=DEFAULT_QUEUE,
     tasks="windrow_apps.parse.tasks",
     router="windrow_apps.parse.routes:router",
+    paths=("POST /parse", "DELETE /parse/{task_id}", "GET /parse/status/{task_id}"),
     migrations="windrow_apps.parse.migrations",
     schedules="windrow_apps.parse.schedules:schedules",
 )

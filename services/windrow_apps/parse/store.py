@@ -1,15 +1,15 @@
 """Every SQL statement of the parse app. A connection lives for one call."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
-from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
 from windrow_apps.parse.models import Page, Summary
 from windrow_apps.parse.settings import ParseSettings
+from windrow_apps.shared.database import DatabaseSettings, transaction
 
 _RECORDED = """
 SELECT page_id FROM parse.pages
@@ -72,20 +72,16 @@ class PageStore:
         assert row is not None  # an aggregate without GROUP BY is always one row
         return Summary(**row)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection[DictRow]]:
-        # Opened anew each time: fetching takes far longer than connecting, and a connection
-        # that idles meanwhile is one that the database could have given to somebody else.
-        with psycopg.connect(
-            self._settings.database_url.get_secret_value(),
-            connect_timeout=max(2, round(self._settings.connect_seconds)),
-            row_factory=dict_row,
-            # PgBouncer in transaction mode may put the next transaction on another server.
-            prepare_threshold=None,
-        ) as connection:
-            milliseconds = round(self._settings.statement_seconds * 1000)
-            connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
-            yield connection
+    def _transaction(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        settings = self._settings
+        database = DatabaseSettings.model_validate(
+            {
+                "WINDROW_DATABASE_URL": settings.database_url,
+                "connect_seconds": settings.connect_seconds,
+                "task_statement_seconds": settings.statement_seconds,
+            }
+        )
+        return transaction(database, "parse")
 
     def _bounds(self, pages: range) -> dict[str, Any]:
         return {"run_id": self._run_id, "first": pages[0], "last": pages[-1]}

@@ -1,20 +1,25 @@
 """The task of the parse app: a plain Celery task."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import psycopg
 from celery import Task, shared_task
 from celery.utils.time import get_exponential_backoff_interval
+from pydantic import Field
 
 from windrow_apps.parse.ending import ToldTask
 from windrow_apps.parse.errors import SourceUnavailable
-from windrow_apps.parse.page_range import page_range
+from windrow_apps.parse.page_range import MAX_ID, page_range
 from windrow_apps.parse.run import parse_range
 from windrow_apps.parse.settings import settings
 
 RETRY_CAP_SECONDS = 60
 MAX_RETRIES = 10  # with the cap: about four minutes without source or database
+
+#: Read by the catalog: what they refuse is not even accepted.
+PageId = Annotated[int, Field(ge=1, le=MAX_ID)]
+Retries = Annotated[int, Field(ge=0, le=MAX_RETRIES)]
 
 
 @shared_task(
@@ -25,9 +30,9 @@ MAX_RETRIES = 10  # with the cap: about four minutes without source or database
 )
 def pages(
     self: "Task[..., Any]",
-    start_id: int,
-    end_id: int,
-    retries: int = MAX_RETRIES,
+    start_id: PageId,
+    end_id: PageId,
+    retries: Retries = MAX_RETRIES,
     notify_email: str | None = None,
     notify_webhook: str | None = None,
 ) -> dict[str, int]:

@@ -18,6 +18,8 @@ import httpcore
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from windrow_apps.shared.deadline_stream import DeadlineStream, seconds_left
+
 MIB = 1024 * 1024
 USER_AGENT = "windrow/1"
 MAX_URL_CHARACTERS = 2000
@@ -87,6 +89,10 @@ def check_url(url: str, settings: OutboundSettings) -> None:
     """Refuse what no request may be sent to, by its text alone. Raises OutboundRefused."""
     if len(url) > MAX_URL_CHARACTERS:
         raise OutboundRefused(f"a URL has at most {MAX_URL_CHARACTERS} characters")
+    if not url.isascii():
+        raise OutboundRefused(
+            "the URL has letters beyond ASCII: write them percent-encoded, in a host as punycode"
+        )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -111,7 +117,6 @@ def check_url(url: str, settings: OutboundSettings) -> None:
 
 def fetch(url: str, into: BinaryIO, settings: OutboundSettings) -> Fetched:
     """GET `url` and write its body to `into`. Raises OutboundRefused or OutboundUnavailable."""
-    deadline = time.monotonic() + settings.total_seconds
     with _pool(settings) as pool:
         for _ in range(settings.max_redirects + 1):
             check_url(url, settings)
@@ -119,10 +124,10 @@ def fetch(url: str, into: BinaryIO, settings: OutboundSettings) -> Fetched:
                 with pool.stream("GET", url, headers=_headers({}), extensions=_timeouts(settings)) as answer:
                     target = _header(answer, b"location")
                     if answer.status in REDIRECTS and target:
-                        url = urljoin(url, target)
+                        url = _joined(url, target)
                         continue
                     _check_status(answer.status, url)
-                    size = _write(answer, into, settings.max_bytes, deadline)
+                    size = _write(answer, into, settings.max_bytes)
                     return Fetched(url, _header(answer, b"content-type"), size)
             except _TROUBLE as error:
                 raise OutboundUnavailable(f"{_site(url)}: {_words(error)}") from error
@@ -147,10 +152,11 @@ _TROUBLE = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolE
 
 
 class _CheckedBackend(httpcore.NetworkBackend):
-    """Connects to an address that was checked, never to a name."""
+    """Connects to an address that was checked, never to a name; all of it ends at `deadline`."""
 
-    def __init__(self, allowed: tuple[Network, ...]) -> None:
+    def __init__(self, allowed: tuple[Network, ...], deadline: float) -> None:
         self._allowed = allowed
+        self._deadline = deadline
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -167,8 +173,10 @@ class _CheckedBackend(httpcore.NetworkBackend):
             _check_address(address, host, self._allowed)
         error: Exception = OSError(f"{host} has no address")
         for address in found[:4]:
+            left = seconds_left(self._deadline, timeout)
             try:
-                return self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = self._plain.connect_tcp(address, port, left, local_address, socket_options)
+                return DeadlineStream(stream, self._deadline)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as refused:
                 error = refused
         raise error
@@ -182,9 +190,9 @@ def _resolve(host: str, port: int) -> list[tuple[object, object, object, object,
 
 
 def _pool(settings: OutboundSettings) -> httpcore.ConnectionPool:
-    return httpcore.ConnectionPool(
-        max_connections=1, network_backend=_CheckedBackend(settings.allowed), proxy=None
-    )
+    """For one call: its seconds begin now."""
+    backend = _CheckedBackend(settings.allowed, time.monotonic() + settings.total_seconds)
+    return httpcore.ConnectionPool(max_connections=1, network_backend=backend, proxy=None)
 
 
 def _check_address(address: str, host: str, allowed: tuple[Network, ...]) -> None:
@@ -207,7 +215,14 @@ def _inner(
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def _write(answer: httpcore.Response, into: BinaryIO, limit: int, deadline: float) -> int:
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise OutboundRefused(f"{_site(url)} redirects to what is no URL: {error}") from None
+
+
+def _write(answer: httpcore.Response, into: BinaryIO, limit: int) -> int:
     if (_header(answer, b"content-encoding") or "identity") != "identity":
         raise OutboundRefused("the answer is compressed, which was not asked for")
     announced = _header(answer, b"content-length")
@@ -218,8 +233,6 @@ def _write(answer: httpcore.Response, into: BinaryIO, limit: int, deadline: floa
             size += len(piece)
             if size > limit:
                 break
-            if time.monotonic() > deadline:
-                raise OutboundUnavailable("the answer took too long")
             into.write(piece)
     if size > limit:
         raise OutboundRefused(f"the answer is longer than {limit} bytes")
@@ -243,8 +256,7 @@ def _headers(more: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _timeouts(settings: OutboundSettings) -> dict[str, dict[str, float]]:
-    seconds = min(settings.step_seconds, settings.total_seconds)
-    return {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)}
+    return {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), settings.step_seconds)}
 
 
 def _header(answer: httpcore.Response, name: bytes) -> str:

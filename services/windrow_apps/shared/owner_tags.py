@@ -12,12 +12,15 @@ from windrow.public import caller_id
 ANONYMOUS = "anonymous"
 
 
+def key_tag(request: Request) -> str | None:
+    """The tag of a key or a token; None where the API asks nobody for one: there everybody is the same caller."""
+    caller = caller_id(request)
+    return None if caller in (None, ANONYMOUS) else _tag("key", str(caller))
+
+
 def caller_tag(request: Request) -> str:
     """The tag of whoever asks: of a key or a token, else of the header X-User."""
-    caller = caller_id(request)
-    if caller in (None, ANONYMOUS):
-        return _tag("open", request.headers.get("x-user", ""))
-    return _tag("key", str(caller))
+    return key_tag(request) or _tag("open", request.headers.get("x-user", ""))
 
 
 def job_tags(request: Request, default: str) -> list[str]:

@@ -17,7 +17,7 @@ MAX_TODO_ID = 2**63 - 1
 MAX_SHOWN_CHARACTERS = 80
 _METHODS = ["GET", "PUT", "PATCH", "DELETE"]
 #: Of a job by its UUID; the other methods are for to-dos.
-_JOB_METHODS = "GET, DELETE"
+_JOB_METHODS = "DELETE, GET, HEAD"
 
 
 class _Integer(Convertor[int]):
@@ -57,16 +57,6 @@ def router(jobs: Jobs) -> APIRouter:
     async def refuse(task_id: str) -> None:
         raise not_an_id(task_id)
 
-    async def other_todo(todo_id: Annotated[int, Path()]) -> None:
-        if todo_id > MAX_TODO_ID:
-            raise not_an_id(todo_id)
-        raise HTTPException(status.HTTP_404_NOT_FOUND, "This API has no to-dos: the app `todos` is off")
-
-    async def other_job(job_id: Annotated[UUID, Path()]) -> None:
-        raise HTTPException(
-            status.HTTP_404_NOT_FOUND, "This API shows no jobs here: the app `mailroom` is off; see /v1/jobs"
-        )
-
     async def no_such_method(job_id: Annotated[UUID, Path()]) -> None:
         raise HTTPException(
             status.HTTP_405_METHOD_NOT_ALLOWED,
@@ -74,10 +64,7 @@ def router(jobs: Jobs) -> APIRouter:
             headers={"Allow": _JOB_METHODS},
         )
 
-    register_integer()
     hidden: dict[str, Any] = {"include_in_schema": False}
-    routes.add_api_route("/tasks/{todo_id:bigint}", other_todo, methods=_METHODS, **hidden)
-    routes.add_api_route("/tasks/{job_id:uuid}", other_job, methods=["GET", "DELETE"], **hidden)
     routes.add_api_route("/tasks/{job_id:uuid}", no_such_method, methods=["PUT", "PATCH"], **hidden)
     routes.add_api_route("/tasks/{task_id}", refuse, methods=_METHODS, **hidden)
     return routes

@@ -40,14 +40,15 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[2]), KEYS[1])
-redis.call('SADD', KEYS[3], KEYS[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
+redis.call('ZADD', KEYS[3], now + tonumber(ARGV[2]), KEYS[1])
 redis.call('EXPIRE', KEYS[3], ARGV[4])
 return 1
 """
 _FORGET = """
 redis.call('HINCRBY', KEYS[1], 'invalidations', ARGV[1])
 for i = 3, #KEYS do
-    for _, name in ipairs(redis.call('SMEMBERS', KEYS[i])) do
+    for _, name in ipairs(redis.call('ZRANGE', KEYS[i], 0, -1)) do
         redis.call('UNLINK', name)
         redis.call('ZREM', KEYS[2], name)
     end
@@ -140,4 +141,5 @@ def _entry(owner: str, generation: UUID | None, name: str) -> str:
 
 
 def _owned(owner: str) -> str:
-    return f"{PREFIX}:owner:{_hashed(owner)}"
+    # As INDEX, for who only reads with ever new queries has no change that would empty it.
+    return f"{PREFIX}:owned:{_hashed(owner)}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
+
+from psycopg.types.json import Jsonb
 
 from windrow_apps.shared.ops import Op, Sql
 from windrow_apps.todos.rows import TodoRow
@@ -85,11 +88,14 @@ DELETE FROM todos.days WHERE ctid = ANY(ARRAY(
 """,
 }
 
-_BEGIN_RUN = """
-INSERT INTO todos.bulk_runs (run_id, done, changed, started_at) VALUES (%(run_id)s, 0, 0, clock_timestamp())
-ON CONFLICT (run_id) DO NOTHING
+_ORDER_RUN = """
+INSERT INTO todos.bulk_runs (run_id, owner, task_ids, update_data, done, changed, started_at)
+VALUES (%(run_id)s, %(owner)s, %(task_ids)s::bigint[], %(update_data)s, 0, 0, clock_timestamp())
 """
-_HOLD_RUN = "SELECT done, changed FROM todos.bulk_runs WHERE run_id = %(run_id)s FOR UPDATE"
+_DROP_RUN = "DELETE FROM todos.bulk_runs WHERE run_id = %(run_id)s AND done = 0"
+_HOLD_RUN = """
+SELECT owner, task_ids, update_data, done, changed FROM todos.bulk_runs WHERE run_id = %(run_id)s FOR UPDATE
+"""
 _SAVE_RUN = "UPDATE todos.bulk_runs SET done = %(done)s, changed = %(changed)s WHERE run_id = %(run_id)s"
 
 
@@ -105,6 +111,20 @@ class Progress(NamedTuple):
 
     done: int
     changed: int
+
+
+class NoRun(LookupError):
+    """Nobody ordered a bulk update with that id, or it was cleaned up."""
+
+
+class Run(NamedTuple):
+    """A bulk update as it was ordered, and how far it is."""
+
+    owner: str
+    task_ids: list[int]
+    #: The fields of TodoChange that are set, as JSON has them.
+    update_data: dict[str, Any]
+    progress: Progress
 
 
 def now() -> Op[datetime]:
@@ -181,11 +201,25 @@ def delete_old(table: str, moment: datetime, days: int, limit: int) -> Op[int]:
     return len(rows)
 
 
-def hold_run(run_id: str) -> Op[Progress]:
-    """How far that bulk update is; until the transaction ends nobody else goes on with it."""
-    yield Sql(_BEGIN_RUN, {"run_id": run_id})
+def order_run(run_id: str, owner: str, task_ids: Sequence[int], update_data: Mapping[str, Any]) -> Op[None]:
+    """A bulk update that its job, of the same id, will make."""
+    order = {"run_id": run_id, "owner": owner, "task_ids": list(task_ids), "update_data": Jsonb(update_data)}
+    yield Sql(_ORDER_RUN, order)
+
+
+def drop_run(run_id: str) -> Op[None]:
+    """Forget an order that got no job."""
+    yield Sql(_DROP_RUN, {"run_id": run_id})
+
+
+def hold_run(run_id: str) -> Op[Run]:
+    """That bulk update; until the transaction ends nobody else goes on with it. Raises NoRun."""
     rows = yield Sql(_HOLD_RUN, {"run_id": run_id})
-    return Progress(**rows[0])
+    if not rows:
+        raise NoRun(f"there is no bulk update {run_id!r}")
+    row = rows[0]
+    progress = Progress(row["done"], row["changed"])
+    return Run(row["owner"], row["task_ids"], row["update_data"], progress)
 
 
 def save_run(run_id: str, progress: Progress) -> Op[None]:

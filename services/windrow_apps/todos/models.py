@@ -89,6 +89,7 @@ Moment = Annotated[
 ]
 Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_zone)]
 TodoId = Annotated[int, Field(ge=1, le=MAX_TODO_ID)]
+TodoIds = Annotated[list[TodoId], Field(min_length=1, max_length=MAX_BULK_IDS)]
 ExportFormat = Literal["json", "csv"]
 
 
@@ -134,7 +135,7 @@ class TodoChange(Strict):
 class BulkUpdate(Strict):
     """One change for many to-dos."""
 
-    task_ids: list[TodoId] = Field(min_length=1, max_length=MAX_BULK_IDS)
+    task_ids: TodoIds
     update_data: TodoChange
 
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from windrow.apps import InvalidJob, Jobs, LedgerUnavailable
+from windrow.apps import Jobs
 from windrow_apps.shared.database import Database
 from windrow_apps.todos.rows import TodoRow
 from windrow_apps.todos.store import Change, keep_reminders
@@ -62,7 +62,8 @@ async def follow(jobs: Jobs, database: Database, change: Change) -> None:
         for row in wanted([change]):
             await jobs.submit(TASK, kwargs=job_input(row), run_at=row.remind_at, job_id=row.reminder_job)
             await database.run_single(keep_reminders([row]))
-    except (LedgerUnavailable, InvalidJob) as error:
+    except Exception as error:
+        # Whatever it is: the to-do is committed, and an error would tell its caller that it is not.
         logger.warning("the reminder of a to-do is left to the hourly check: %s", error)
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
+import uuid_utils
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response, status
 from pydantic import BaseModel
 
@@ -16,6 +17,7 @@ from windrow_apps.shared.task_ids import MAX_TODO_ID, not_an_id, register_intege
 from windrow_apps.todos import replies, store
 from windrow_apps.todos.answers import Answers
 from windrow_apps.todos.cache import Cache
+from windrow_apps.todos.chore_store import drop_run, order_run
 from windrow_apps.todos.export_routes import add_export_routes
 from windrow_apps.todos.models import BulkUpdate, NewTodo, TodoChange, TodoQuery
 from windrow_apps.todos.owner import owner_of
@@ -131,11 +133,16 @@ def _add_writers(
         unknown = await database.run_single(store.missing(caller, body.task_ids))
         if unknown:
             raise HTTPException(status.HTTP_404_NOT_FOUND, _named(unknown))
-        ids = sorted(set(body.task_ids))
+        ids, run_id = sorted(set(body.task_ids)), str(uuid_utils.uuid7())
         fields = body.update_data.model_dump(mode="json", exclude_unset=True)
-        wish = {"owner": caller, "task_ids": ids, "update_data": fields}
-        job = await jobs.submit(BULK_TASK, kwargs=wish, tags=mine)
-        return replies.Queued(task_id=job.id, message=_will_be_updated(len(ids)))
+        await database.run_single(order_run(run_id, caller, ids, fields))
+        try:
+            await jobs.submit(BULK_TASK, kwargs={"run_id": run_id}, job_id=run_id, tags=mine)
+        except Exception:
+            # Best effort: an order without a job stays until it is cleaned up, and nobody knows its id.
+            await database.run_single(drop_run(run_id))
+            raise
+        return replies.Queued(task_id=run_id, message=_will_be_updated(len(ids)))
 
 
 def _tags_of(default: str) -> Callable[[Request], list[str]]:

@@ -20,7 +20,6 @@ from windrow_apps.todos.cache import Cache
 from windrow_apps.todos.chore_store import Progress
 from windrow_apps.todos.chores import APP, Chores
 from windrow_apps.todos.export import write_export
-from windrow_apps.todos.models import TodoChange
 from windrow_apps.todos.reminders import follow_in_task, job_input
 from windrow_apps.todos.rows import TodoRow
 from windrow_apps.todos.settings import settings
@@ -81,21 +80,16 @@ def export_user_tasks(self: Task[..., Any], export_id: str) -> dict[str, Any]:
 
 
 @shared_task(bind=True, name="todos.bulk_update_tasks", **RETRY)
-def bulk_update_tasks(
-    self: Task[..., Any], owner: str, task_ids: list[int], update_data: dict[str, Any]
-) -> dict[str, int]:
-    """Make one change to many to-dos of `owner`; those that are gone by now are counted as missing."""
-    database, current = database_settings(), settings()
-    # As JSON: it was written with moments as text.
-    changes = TodoChange.model_validate(update_data).changes()
+def bulk_update_tasks(self: Task[..., Any], run_id: str) -> dict[str, int]:
+    """Make the change of many that `POST /tasks/bulk-update` ordered; what is gone by now is counted as missing."""
+    database = database_settings()
 
     def report(progress: Progress, total: int, done: Sequence[Change]) -> None:
         follow_in_task(done, _send, _drop, lambda rows: run(database, APP, keep_reminders(rows)))
-        _forget([owner] if done else [])
+        _forget(sorted({change.after.owner for change in done if change.after is not None}))
         _report(self, progress.done, total)
 
-    run_id = str(self.request.id)
-    progress = update_many(run_id, owner, task_ids, changes, database, current.batch, report)
+    progress = update_many(run_id, database, settings().batch, report)
     return {"updated": progress.changed, "missing": progress.done - progress.changed}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bench.measure import Measure
 from tests.bench.measures.batch import Batch
 from tests.bench.measures.delayed import Delayed
+from tests.bench.measures.events import EventsCost
 from tests.bench.measures.exporter import ExporterCost
 from tests.bench.measures.history import History
 from tests.bench.measures.latency import Latency
@@ -15,4 +16,14 @@ from tests.bench.measures.worker import Worker
 
 def all_measures() -> list[Measure]:
     """A fresh one of each."""
-    return [Submit(), Batch(), Worker(), Latency(), Delayed(), Memory(), History(), ExporterCost()]
+    return [
+        Submit(),
+        Batch(),
+        Worker(),
+        Latency(),
+        Delayed(),
+        Memory(),
+        History(),
+        ExporterCost(),
+        EventsCost(),
+    ]

@@ -19,6 +19,11 @@ def retry_until_it_works(app: Celery, key: str) -> dict[str, Any]:
 
 
 @case
+def a_killed_child_is_no_retry(app: Celery, key: str) -> dict[str, Any]:
+    return record(h.dies_once.delay(key)) | {"did": did(key)}
+
+
+@case
 def retries_run_out(app: Celery, key: str) -> dict[str, Any]:
     return record(h.retry_out.delay(key)) | {"did": did(key)}
 

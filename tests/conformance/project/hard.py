@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
 import sys
 from typing import Any
 
@@ -153,6 +155,20 @@ def soft_handled(key: str) -> str:
 def exits(key: str) -> None:
     note(key, "exiting")
     sys.exit(3)
+
+
+@app.task(name="shop.dies_once", bind=True, acks_late=True, reject_on_worker_lost=True)
+def dies_once(self: Task, key: str) -> int:
+    if note(key, f"try {self.request.retries}, again: {self.request.delivery_info['redelivered']}") == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return int(self.request.retries)
+
+
+@app.task(name="shop.stumbles", bind=True)
+def stumbles(self: Task, key: str, times: int) -> int:
+    if note(key, f"try {self.request.retries}") <= times:
+        raise OutOfStock("fig", times)
+    return int(self.request.retries)
 
 
 @app.task(name="shop.becomes_task", bind=True)

@@ -183,3 +183,20 @@ def test_a_delay_longer_than_the_wait_is_202_and_stopped_where_it_runs(
     with RunningApi(worked, redis_server.url, apps=("delays",), open_apps=("delays",)) as api:
         # Its process is free again.
         assert api.client.post("/process", json={"delay": 0}).json()["status"] == "completed"
+
+
+def test_a_job_past_the_route_is_refused_by_what_the_worker_told_of_its_task(
+    worked: str, redis_server: RedisServer
+) -> None:
+    with RunningApi(worked, redis_server.url) as api:
+        until(
+            lambda: any(
+                task["name"] == "delays.process" for task in api.client.get("/v1/tasks").json()["tasks"]
+            )
+        )
+        before = len(api.client.get("/v1/jobs?limit=200").json()["jobs"])
+        for delay in (-5, 3601, "2"):
+            answer = api.client.post("/v1/jobs", json={"task": "delays.process", "input": {"delay": delay}})
+            assert answer.status_code == 422, answer.text
+            assert answer.json()["errors"][0]["pointer"] == "/input/delay"
+        assert len(api.client.get("/v1/jobs?limit=200").json()["jobs"]) == before

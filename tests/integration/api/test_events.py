@@ -122,7 +122,11 @@ def test_a_stopping_server_ends_streams_and_waits(start_api: Any) -> None:
     threads = [threading.Thread(target=wait), threading.Thread(target=stream)]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
+    deadline = time.monotonic() + 20
+    while "windrow_event_streams 1.0" not in api.client.get("/metrics").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(1)  # Nothing shows a request that waits.
     api.stop()
     for thread in threads:
         thread.join(10)

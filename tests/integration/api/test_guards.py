@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.integration.api.running import RunningApi, make_key
 from windrow.core.ids import new_id
@@ -114,12 +115,20 @@ def test_a_batch_keeps_one_job_for_each_name_in_it(api: RunningApi) -> None:
     assert outcomes[2]["id"] == outcomes[0]["id"] == outcomes[1]["problem"]["id"]
 
 
-def test_a_repeated_batch_is_the_same_batch(api: RunningApi) -> None:
-    headers = {"Idempotency-Key": new_id()}
+@pytest.mark.parametrize("length", [36, 255])
+def test_a_repeated_batch_is_the_same_batch(api: RunningApi, length: int) -> None:
+    headers = {"Idempotency-Key": new_id().ljust(length, "-")}
     body = {"jobs": [{"task": "math.any", "input": n} for n in range(5)]}
     first = api.client.post("/v1/jobs:batchCreate", json=body, headers=headers).json()
     assert api.client.post("/v1/jobs:batchCreate", json=body, headers=headers).json() == first
     assert len({o["id"] for o in first["outcomes"]}) == 5
+
+
+def test_no_key_of_a_submit_is_that_of_a_place_in_a_batch(api: RunningApi) -> None:
+    key = new_id()
+    body = {"jobs": [{"task": "math.any"}]}
+    batch = api.client.post("/v1/jobs:batchCreate", json=body, headers={"Idempotency-Key": key}).json()
+    assert post(api, f"{key}#0").json()["id"] != batch["outcomes"][0]["id"]
 
 
 def test_a_repeated_submit_that_waits_is_answered_as_the_first_would_be(api: RunningApi) -> None:

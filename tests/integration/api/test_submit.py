@@ -14,8 +14,12 @@ import redis
 
 from tests.integration.api.running import RunningApi, declare_tasks
 from tests.support.databases import Databases
+from windrow.api.acceptor import Acceptor
+from windrow.core.coalescer import CoalescerFull
+from windrow.core.errors import LedgerUnavailable
 from windrow.core.record import JobRecord
 from windrow.dev.postgres_server import PostgresServer
+from windrow.dev.redis_server import RedisServer
 from windrow.store import jobs
 from windrow.store.migrate import migrate
 
@@ -49,6 +53,39 @@ def test_an_accepted_job_is_in_the_ledger_and_its_message_in_the_broker(api: Run
     assert (kept.task, kept.queue, kept.priority, kept.max_attempts) == ("math.add", "default", 0, 3)
     with redis.Redis.from_url(api.settings.redis_url.get_secret_value()) as client:
         eventually(lambda: any(body["id"].encode() in m for m in client.lrange("default", 0, -1)))
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "kept-while-away"}], ids=["plain", "with a key"])
+def test_a_kept_job_is_answered_with_its_id_though_the_ledger_goes_away_during_the_wait(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    def away(job_id: str) -> None:
+        raise LedgerUnavailable("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "get", away)
+        response = api.client.post(
+            "/v1/jobs", json={"task": "math.any"}, headers={"Prefer": "wait=1", **headers}
+        )
+    assert response.status_code == 202, response.text
+    assert record(api, response.json()["id"]).state.is_final is False
+
+
+def test_a_batch_whose_unique_jobs_find_no_room_keeps_its_others_and_says_so(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: Any) -> None:
+        raise CoalescerFull("full")
+
+    monkeypatch.setattr(Acceptor, "accept_guarded_many", full)
+    wishes = [{"task": "math.any"}, {"task": "math.any", "unique": {"key": "no-room", "ttl": 60}}]
+    answer = api.client.post("/v1/jobs:batchCreate", json={"jobs": wishes})
+    assert answer.status_code == 202, answer.text
+    kept, refused = answer.json()["outcomes"]
+    assert (kept["status"], refused["status"]) == (202, 503)
+    assert record(api, kept["id"]).task == "math.any"
+    # Nothing at all was kept: the whole may be sent again.
+    assert api.client.post("/v1/jobs:batchCreate", json={"jobs": wishes[1:]}).status_code == 503
 
 
 @pytest.mark.parametrize(
@@ -158,6 +195,21 @@ def test_without_a_broker_a_job_is_kept_and_left_to_the_relay(start_api: Any) ->
     assert record(api, api.submit()).state == "queued"
     assert api.client.get("/livez").status_code == 200
     assert api.client.get("/readyz").json() == {"status": "ok", "broker": False}
+
+
+def test_a_frozen_broker_is_told_of_at_once_and_readiness_is_answered_in_time(
+    start_api: Any, redis_server: RedisServer
+) -> None:
+    api: RunningApi = start_api()
+    eventually(lambda: api.client.get("/readyz").json()["broker"] is True, 20)
+    redis_server.freeze()
+    try:
+        # Its connections stay open: only an answer that does not come tells.
+        for _ in range(3):
+            assert api.client.get("/readyz").json() == {"status": "ok", "broker": False}
+    finally:
+        redis_server.thaw()
+    eventually(lambda: api.client.get("/readyz").json()["broker"] is True, 30)
 
 
 def test_a_full_window_and_a_paused_queue_leave_jobs_to_the_relay(start_api: Any) -> None:

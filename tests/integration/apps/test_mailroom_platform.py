@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,8 @@ def mailroom(
         port = free_port()
         env = {
             **FAST,
+            # A worker taken for dead sends its mail a second time.
+            "WINDROW_LEASE_SECONDS": "15",
             "WINDROW_APPS": "mailroom,todos",
             "WINDROW_DATABASE_URL": database_url,
             "WINDROW_REDIS_URL": f"{redis_server.url.rpartition('/')[0]}/7",
@@ -215,6 +218,10 @@ def test_a_daily_report_is_a_chord_whose_pdf_is_served_and_mailed(mailroom: Mail
     text = "".join(page.extract_text() for page in reader.pages)
     for part in ("Daily report", day, "Ended jobs by hour", "mailroom.send_email", "To-dos", "Overdue"):
         assert part in text
+    # Its pictures: a pie is of curves, bars are filled rectangles.
+    drawn = "".join(page.get_contents().get_data().decode("latin-1") for page in reader.pages)  # type: ignore[union-attr]
+    assert len(re.findall(r"\sc\s", drawn)) >= 4
+    assert len(re.findall(r"\sre\s", drawn)) >= 2
     arrived = [mail for mail in mailroom.server.mails if mail["To"] == email]
     assert len(arrived) == 1
     (attached,) = arrived[0].iter_attachments()

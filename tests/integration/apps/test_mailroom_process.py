@@ -147,6 +147,36 @@ def test_the_ledgers_latest_jobs_are_records(database: str) -> None:
     assert columns["state"]["top"][0]["value"] == "queued"
     # What a job's id is good for is not everybody's who may ask for statistics.
     assert "id" not in columns
+    for records in (0, -1, 100_001):
+        with pytest.raises(NoRecords, match="1 to 100000"):
+            run({"kind": "jobs", "records": records})
+
+
+def test_the_latest_jobs_are_the_newest_whatever_their_ids(database: str) -> None:
+    ledger = Ledger(database)
+    # Ids of callers sort above and below those of the ledger.
+    for names, task in (
+        (("zz-1", "00-1"), "old.own"),
+        (None, "old.ours"),
+        (("zz-2", "zz-3", "00-2"), "new.own"),
+    ):
+        ids = names or [new_id() for _ in range(5)]
+        ledger.run(accept, [NewJob(each, task, "default", "[[], {}]") for each in ids], True)
+    ledger.close()
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "UPDATE windrow.jobs SET created_at = now() - interval '9 days' WHERE task = 'old.own'"
+        )
+        connection.execute(
+            "UPDATE windrow.jobs SET state = 'succeeded', finished_at = now() WHERE id = 'zz-2'"
+        )
+    (row,) = [each for each in run({"kind": "jobs", "records": 6})["columns"] if each["name"] == "task"]
+    assert row["top"] == [{"value": "new.own", "count": 3}, {"value": "old.ours", "count": 3}]
+    for table, column in (("payloads", "job_id"), ("jobs", "id")):
+        sql_script(
+            database,
+            f"DELETE FROM windrow.{table} WHERE {column} IN (SELECT id FROM windrow.jobs WHERE task ~ '^(old|new).o')",
+        )
 
 
 def finish(database: str, task: str, state: str, count: int, cls: str = "") -> None:
@@ -229,7 +259,7 @@ def test_a_report_is_kept_found_replaced_and_removed(
     (tmp_path / "x.pdf").write_bytes(pdf)
     reader = PdfReader(tmp_path / "x.pdf")
     assert len(reader.pages) == done["pages"]
-    assert "Sent in the last day" in reader.pages[0].extract_text()
+    assert "Sent (kept for two days)" in reader.pages[0].extract_text()
     files = [path.name for path in tmp_path.iterdir() if path.name != "x.pdf"]
     assert files == ([f"{plan['report_id']}.pdf"] if place == "folder" else [])
     assert shelf.get(uuid4()) is None
@@ -253,8 +283,8 @@ def test_the_cleanup_removes_what_is_old_and_nothing_else(database: str) -> None
     old, new = upload(b"a\n1\n" * 10), upload(b"a\n1\n")
     sql_script(
         database,
-        "UPDATE mailroom.mails SET claimed_at = claimed_at - interval '2 days', claim_until = claim_until"
-        " - interval '2 days' WHERE content_hash = 'old';"
+        "UPDATE mailroom.mails SET claimed_at = claimed_at - interval '3 days', claim_until = claim_until"
+        " - interval '3 days' WHERE content_hash = 'old';"
         f"UPDATE mailroom.uploads SET created_at = created_at - interval '80 hours' WHERE id = '{old}';"
         "INSERT INTO mailroom.days VALUES ('2001-01-01', 't', 1, 1, 1, 1, 1);",
     )
@@ -264,6 +294,45 @@ def test_the_cleanup_removes_what_is_old_and_nothing_else(database: str) -> None
     assert store.upload(UUID(new)) == (4, 2)
     assert sql(database, f"SELECT count(*) FROM mailroom.upload_pieces WHERE upload_id = '{old}'") == [(0,)]
     assert not any(cleanup.apply().get().values())
+
+
+def test_a_count_that_takes_too_long_keeps_nothing_that_is_old(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: Any) -> None:
+        raise psycopg.errors.QueryCanceled
+
+    old = upload(b"a\n1\n")
+    sql_script(
+        database,
+        f"UPDATE mailroom.uploads SET created_at = created_at - interval '80 hours' WHERE id = '{old}'",
+    )
+    monkeypatch.setattr(Figures, "count_days", slow)
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        cleanup()
+    assert MailroomStore(settings()).upload(UUID(old)) is None
+
+
+def test_the_mails_of_a_whole_day_are_there_when_the_next_day_reports_them(database: str) -> None:
+    store, figures = MailroomStore(settings()), Figures(settings())
+    store.claim("yesterday", "<yesterday@example.com>", "yesterday")
+    store.record_sent("yesterday", "<yesterday@example.com>")
+    sql_script(
+        database,
+        "UPDATE mailroom.mails SET claimed_at = claimed_at - interval '47 hours', claim_until = claim_until"
+        " - interval '47 hours', sent_at = sent_at - interval '47 hours' WHERE content_hash = 'yesterday'",
+    )
+    assert cleanup.apply().get()["mails"] == 0
+    assert figures.mails(TODAY - timedelta(days=3), TODAY)["sent"] == 1
+    # Kept to be counted, not to be taken for the same mail.
+    assert store.claim("yesterday", "<again@example.com>", "again").tries == 1
+
+
+def test_half_a_surrogate_pair_in_records_leaves_an_answer_that_can_be_sent() -> None:
+    records = b'{"\\ud800": "\\udfff", "b": ["\\ud83d"]}\n'
+    found = run({"kind": "upload", "id": upload(records), "format": "jsonl"})
+    assert [column["name"] for column in found["columns"]] == ["?", "b"]
+    json.dumps(found, ensure_ascii=False).encode()
 
 
 def test_a_job_with_an_id_of_its_own_has_a_report_too() -> None:

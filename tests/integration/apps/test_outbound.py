@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -16,13 +17,14 @@ from windrow_apps.shared.outbound import (
     OutboundRefused,
     OutboundSettings,
     OutboundUnavailable,
+    check_url,
     fetch,
     post,
 )
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`/redirect?<url>`, `/status/<n>`, `/bytes/<n>`, `/silent`, `/drip`."""
+    """`/redirect?<url>`, `/status/<n>`, `/bytes/<n>`, `/silent`, `/drip`, `/slow/<redirects>`, `/slow-headers`."""
 
     protocol_version = "HTTP/1.1"
     asked: list[tuple[str, str, bytes, dict[str, str]]] = []  # noqa: RUF012 - read by the tests
@@ -32,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
         self.asked.append((self.command, self.path, body, dict(self.headers)))
         name, _, rest = self.path[1:].partition("/" if "?" not in self.path else "?")
         if name == "redirect":
-            self._say(302, b"", Location=rest)
+            self._say(302, b"", Location=unquote(rest, "latin-1"))
         elif name == "status":
             self._say(int(rest), b"no")
         elif name == "silent":
@@ -43,6 +45,14 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             for _ in range(50):
                 self.wfile.write(b"x")
+                if self.server.over.wait(0.05):  # type: ignore[attr-defined]
+                    return
+        elif name == "slow":
+            self.server.over.wait(0.3)  # type: ignore[attr-defined]
+            self._say(302 if int(rest) else 200, b"", Location=f"/slow/{int(rest) - 1}")
+        elif name == "slow-headers":
+            for letter in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n":
+                self.wfile.write(bytes([letter]))
                 if self.server.over.wait(0.05):  # type: ignore[attr-defined]
                     return
         elif name == "chunks":
@@ -162,12 +172,34 @@ def test_an_answer_has_at_most_so_many_bytes(site: str, path: str) -> None:
         ("/status/429", OutboundUnavailable),
         ("/silent", OutboundUnavailable),
         ("/drip", OutboundUnavailable),
+        ("/slow/4", OutboundUnavailable),
+        ("/slow-headers", OutboundUnavailable),
     ],
 )
 def test_what_may_come_later_is_told_from_what_may_not(site: str, path: str, kind: type[Exception]) -> None:
     quick = LOOPBACK.model_copy(update={"step_seconds": 0.5, "total_seconds": 0.8})
     with pytest.raises(kind):
         fetch(site + path, io.BytesIO(), quick)
+
+
+def test_a_post_ends_in_time_however_slowly_it_is_answered(site: str) -> None:
+    quick = LOOPBACK.model_copy(update={"total_seconds": 0.8})
+    with pytest.raises(OutboundUnavailable):
+        post(f"{site}/slow-headers", b"{}", {"Content-Length": "2"}, quick)
+
+
+@pytest.mark.parametrize("target", ["http://[", "/bytes/\xe4", "http://127.0.0.1:99999/"])
+def test_a_redirect_that_is_no_url_is_refused(site: str, target: str) -> None:
+    with pytest.raises(OutboundRefused, match="URL"):
+        fetch(f"{site}/redirect?{quote(target, safe=':/[', encoding='latin-1')}", io.BytesIO(), LOOPBACK)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/\xe4", "https://m\xfcnchen.example/", "https://example.com/?q=漢"]
+)
+def test_a_url_with_letters_beyond_ascii_is_refused_before_it_is_asked(url: str) -> None:
+    with pytest.raises(OutboundRefused, match="percent-encoded"):
+        check_url(url, PUBLIC)
 
 
 def test_nobody_there_and_no_such_name_are_unavailable() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -247,6 +248,21 @@ def test_the_cache_is_bounded_and_its_answers_expire(world: Any, redis_url: str)
         assert (await world.cache.status()).keys == 0
 
     world(story, cache_keys=3, cache_value_bytes=1_000)
+
+
+def test_the_names_of_expired_answers_are_not_kept(world: Any, redis_url: str) -> None:
+    async def story(world: World) -> None:
+        for number in range(5):
+            await world.cache.put(world.owner, None, f"query {number}", "x", 1)
+        with redis.Redis.from_url(redis_url) as client:
+            (owned,) = client.scan_iter("windrow:todos:cache:owned:*")
+            deadline = time.monotonic() + 20
+            while client.zcard(owned) > 1:
+                assert time.monotonic() < deadline, "they are kept"
+                await asyncio.sleep(0.1)
+                await world.cache.put(world.owner, None, "another query", "x", 300)
+
+    world(story)
 
 
 def test_no_owner_sees_anothers_answers(world: Any, table: Table) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -226,7 +227,7 @@ def test_other_ids_of_the_fallback(client: httpx.Client) -> None:
 
 
 def test_a_bulk_update_is_a_job_with_the_callers_ids(
-    todos_api: RunningApi, client: httpx.Client, owner: str
+    todos_api: RunningApi, client: httpx.Client, table: Table, owner: str
 ) -> None:
     ids = [add(client)["id"] for _ in range(3)]
     body = {
@@ -238,12 +239,19 @@ def test_a_bulk_update_is_a_job_with_the_callers_ids(
     assert answer.json()["status"] == "queued"
     job = todos_api.client.get(f"/v1/jobs/{answer.json()['task_id']}").json()
     assert job["task"] == "todos.bulk_update_tasks"
+    # Whose to-dos and which is in a row that only this route writes: whoever may submit any job may not say it.
+    (kept,) = table.rows("SELECT input FROM windrow.payloads WHERE job_id = %s", job["id"])
+    assert json.loads(kept["input"]) == [[], {"run_id": job["id"]}]
+    (order,) = table.rows(
+        "SELECT owner, task_ids, update_data FROM todos.bulk_runs WHERE run_id = %s", job["id"]
+    )
+    assert order == {"owner": owner, "task_ids": ids, "update_data": body["update_data"]}
     # By it the mailroom knows who may see it.
     assert [tag.partition(":")[0] for tag in job["tags"]] == ["owner"]
 
 
 def test_a_bulk_update_with_an_id_that_is_not_the_callers_changes_nothing(
-    todos_api: RunningApi, client: httpx.Client, table: Table
+    todos_api: RunningApi, client: httpx.Client, table: Table, owner: str
 ) -> None:
     mine = add(client)["id"]
     with todos_api.client_with(None) as demo:
@@ -256,7 +264,7 @@ def test_a_bulk_update_with_an_id_that_is_not_the_callers_changes_nothing(
     named = f"There are no to-dos with the ids {theirs}, 999999999: nothing was changed"
     assert answer.json()["detail"] == named
     assert client.get(f"/tasks/{mine}").json()["completed"] is False
-    assert table.rows("SELECT 1 FROM todos.bulk_runs") == []
+    assert table.rows("SELECT 1 FROM todos.bulk_runs WHERE owner = %s", owner) == []
 
 
 @pytest.mark.parametrize(

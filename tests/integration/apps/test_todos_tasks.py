@@ -282,17 +282,16 @@ def test_an_export_that_nobody_ordered_is_no_export(world: World) -> None:
 class Bulk:
     """Runs one bulk update, again and again if need be."""
 
-    def __init__(self, world: World, ids: Sequence[int]) -> None:
+    def __init__(self, world: World, ids: Sequence[int], **fields: Any) -> None:
         self._world = world
-        self._ids = ids
+        world.run(chore_store.order_run("run-1", world.owner, sorted(ids), fields))
         self.reports: list[tuple[int, int]] = []
         self.changes: list[int] = []
         #: Dies at this report, counted from 0.
         self.dies_at: int | None = None
 
-    def run(self, **fields: Any) -> Progress:
-        world = self._world
-        return update_many("run-1", world.owner, self._ids, fields, world.database, 3, self._report)
+    def run(self) -> Progress:
+        return update_many("run-1", self._world.database, 3, self._report)
 
     def _report(self, progress: Progress, total: int, done: Sequence[Change]) -> None:
         if self.dies_at is not None and len(self.reports) == self.dies_at:
@@ -305,13 +304,13 @@ class Bulk:
 def test_a_bulk_update_goes_on_where_it_was_killed(world: World) -> None:
     rows = [world.add() for _ in range(8)]
     theirs = World(world.database, world.table).add()
-    bulk = Bulk(world, [*(row.id for row in rows), theirs.id])
+    bulk = Bulk(world, [*(row.id for row in rows), theirs.id], completed=True)
     bulk.dies_at = 1
     with pytest.raises(SystemExit):
-        bulk.run(completed=True)
+        bulk.run()
     # Its second batch was committed; somebody changes a to-do of the first one meanwhile.
     world.change(rows[0], completed=False)
-    assert bulk.run(completed=True) == Progress(9, 8)
+    assert bulk.run() == Progress(9, 8)
     assert bulk.reports == [(3, 9), (9, 9)]
     assert bulk.changes == [row.id for row in [*rows[:3], *rows[6:]]]
     states = world.table.rows("SELECT completed FROM todos.tasks WHERE owner = %s ORDER BY id", world.owner)
@@ -319,8 +318,14 @@ def test_a_bulk_update_goes_on_where_it_was_killed(world: World) -> None:
     untouched = world.table.rows("SELECT completed FROM todos.tasks WHERE id = %s", theirs.id)
     assert untouched == [{"completed": False}]
     # And a third run changes nothing.
-    assert bulk.run(completed=False) == Progress(9, 8)
-    assert world.table.rows("SELECT completed FROM todos.tasks WHERE id = %s", rows[7].id)[0]["completed"]
+    world.change(rows[7], completed=False)
+    assert bulk.run() == Progress(9, 8)
+    assert not world.table.rows("SELECT completed FROM todos.tasks WHERE id = %s", rows[7].id)[0]["completed"]
+
+
+def test_a_bulk_update_that_nobody_ordered_is_none(world: World) -> None:
+    with pytest.raises(chore_store.NoRun):
+        update_many("nope", world.database, 3, lambda *_: None)
 
 
 def test_a_deadlock_cannot_be_between_two_writers_of_an_owner(world: World) -> None:

@@ -89,7 +89,8 @@ def test_two_replicas_one_acts_and_the_other_takes_over_from_a_clean_end(world: 
     world.enqueue("a", 6)
     wait_until(lambda: COST in world.cluster.annotations("p1"))
     wait_until(lambda: world.cluster.replicas("w-default") == 3)
-    assert one.metric('ramps_total{pool="default"}') == 1
+    # It counts once it has the cluster's answer.
+    wait_until(lambda: one.metric('ramps_total{pool="default"}') == 1)
     assert other.metric('pod_patches_total{kind="protect"}') == 0
 
     one.door.send(signal.SIGTERM)

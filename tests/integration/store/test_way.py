@@ -20,6 +20,7 @@ from windrow.store.finish import finish, finish_plain
 from windrow.store.ledger import Ledger
 from windrow.store.migrate import migrate
 from windrow.store.op import Query
+from windrow.store.queues import pause, resume
 from windrow.store.schema import head
 from windrow.store.workers import WorkerRow, end, register, renew
 from windrow.worker.batch import run_split
@@ -84,6 +85,28 @@ def test_an_expired_or_cancelled_job_cannot_be_claimed(book: Book) -> None:
     [unwanted] = book.kept()
     book.ledger.run(cancel, [unwanted])
     assert book.claimed([late, unwanted]) == []
+
+
+def test_a_job_of_a_paused_queue_cannot_be_claimed_until_it_is_resumed(book: Book) -> None:
+    [waiting] = book.kept()
+    [held] = book.claimed(book.kept())
+    book.ledger.run(pause, "q")
+    assert book.claimed([waiting]) == []
+    # What was claimed before goes on.
+    assert [one.id for one in book.ledger.run(claim, [held.id], "w1", held.token)] == [held.id]
+    book.ledger.run(resume, "q")
+    assert [one.id for one in book.claimed([waiting])] == [waiting]
+
+
+def test_a_job_can_start_and_retry_more_often_than_a_smallint_counts(book: Book) -> None:
+    [job_id] = book.kept()
+    book.sql.execute("UPDATE windrow.jobs SET attempt = 32767, retries = 32767 WHERE id = %s", (job_id,))
+    [held] = book.claimed([job_id])
+    assert book.ledger.run(start, [Start(held.id, held.token, 0.1)]) == [job_id]
+    again = book.outcome(held, State.RETRYING, outcome="retried", delay=0.0, retries=32768)
+    book.ledger.run(finish, [again], "w1")
+    assert book.row(job_id, "state", "attempt", "retries") == ("retrying", 32768, 32768)
+    assert book.sql.execute("SELECT attempt FROM windrow.attempts").fetchone() == (32768,)
 
 
 def test_a_start_is_saved_by_the_finish_when_that_comes_first(book: Book) -> None:

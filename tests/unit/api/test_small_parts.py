@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 import pytest
+from fastapi import APIRouter, FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge
@@ -57,16 +57,25 @@ def test_a_pointer_escapes_its_own_signs() -> None:
 
 
 def test_the_longest_template_tells_the_methods() -> None:
-    paths: dict[str, Any] = {
-        "/jobs": {"get": {}, "post": {}},
-        "/jobs/{id}": {"get": {}},
-        "/jobs/{id}:run": {"post": {}},
-    }
-    document = {"paths": paths}
-    assert allowed(document, "/jobs") == "GET, POST"
-    assert allowed(document, "/jobs/a") == "GET"
-    assert allowed(document, "/jobs/a:run") == "POST"
-    assert allowed(document, "/jobs/a/b") is None
+    async def endpoint() -> None: ...
+
+    router = APIRouter()
+    for method, path in (
+        ("GET", "/jobs"),
+        ("POST", "/jobs"),
+        ("GET", "/jobs/{id}"),
+        ("PUT", "/jobs/{other:int}"),
+        ("POST", "/jobs/{id}:run"),
+    ):
+        router.add_api_route(path, endpoint, methods=[method])
+    router.add_api_route("/{anything}", endpoint, methods=["DELETE"], include_in_schema=False)
+    app = FastAPI()
+    app.include_router(router)
+    assert allowed(app.routes, "/jobs") == "GET, HEAD, POST"
+    assert allowed(app.routes, "/jobs/a") == "GET, HEAD"
+    assert allowed(app.routes, "/jobs/7") == "GET, HEAD, PUT"
+    assert allowed(app.routes, "/jobs/a:run") == "POST"
+    assert allowed(app.routes, "/jobs/a/b") is None
 
 
 def test_slots_run_out_and_come_back() -> None:

@@ -12,7 +12,8 @@ import pytest
 from fastapi import FastAPI
 
 from tests.support.kept_jobs import KeptJobs
-from windrow.apps import Cancelled, Job, State
+from windrow.apps import Cancelled, Job, LedgerUnavailable, State
+from windrow_apps.delays import answering
 from windrow_apps.delays.models import MAX_DELAY_SECONDS
 from windrow_apps.delays.routes import router
 from windrow_apps.delays.settings import DelaysSettings
@@ -53,6 +54,20 @@ class NoMoreJobs(KeptJobs):
 
     async def wait(self, job_id: str, seconds: float) -> Job | None:
         return None
+
+
+class TroubledJobs(EndingJobs):
+    """Its first waits raise."""
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__(State.SUCCEEDED, result=RESULT)
+        self._errors = list(errors)
+
+    async def wait(self, job_id: str, seconds: float) -> Job | None:
+        found = await super().wait(job_id, seconds)
+        if self._errors:
+            raise self._errors.pop(0)
+        return found
 
 
 class EndlessJobs(EndingJobs):
@@ -114,6 +129,24 @@ def test_a_job_that_ends_while_it_is_stopped_is_still_the_answer() -> None:
     answer = post(EndingJobs(State.SUCCEEDED, late=True, result=RESULT), json={"delay": 2})
     assert answer.status_code == 200
     assert answer.json()["result"] == RESULT
+
+
+def test_a_ledger_that_is_away_for_a_moment_costs_nobody_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "PAUSE_SECONDS", 0.01)
+    jobs = TroubledJobs(LedgerUnavailable("failover"), LedgerUnavailable("failover"))
+    assert post(jobs, json={"delay": 2}).json()["result"] == RESULT
+    assert len(jobs.waited) == 3
+    assert jobs.waited[0] > jobs.waited[1] > jobs.waited[2]
+    assert jobs.cancelled == []
+
+
+def test_a_job_is_stopped_when_its_request_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    # No time is left to ask again.
+    monkeypatch.setattr(answering, "PAUSE_SECONDS", 1000)
+    jobs = TroubledJobs(LedgerUnavailable("away"))
+    with pytest.raises(LedgerUnavailable):
+        post(jobs, json={"delay": 2})
+    assert jobs.cancelled == [jobs.submitted[0].id]
 
 
 @pytest.mark.parametrize(

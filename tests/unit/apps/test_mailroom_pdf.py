@@ -65,6 +65,49 @@ def test_its_fonts_are_in_the_file() -> None:
     assert len(embedded) >= 2
 
 
+def fonts(reader: PdfReader) -> dict[str, bool]:
+    """Fonts of the first page by their base name, and whether they are in the file."""
+    used: Any = reader.pages[0]["/Resources"]
+    found = {}
+    for reference in used["/Font"].values():
+        font = reference.get_object()
+        descriptor = font.get("/FontDescriptor")
+        found[str(font["/BaseFont"])] = descriptor is not None and "/FontFile2" in descriptor.get_object()
+    return found
+
+
+def test_letters_beyond_latin_are_in_the_file_or_left_to_the_reader() -> None:
+    names = [
+        "Zażółć gęślą jaźń",
+        "Ελληνικά έργα",
+        "Відправка листів",
+        "日本語のタスク",
+        "한국어 작업",
+        "中文任务",
+    ]
+    table = {"title": "Zadania", "head": ["Task", "Jobs"], "rows": [[name, 1] for name in names]}
+    pie = {**PIE, "labels": ["Zażółć", "Ελληνικά"]}
+    east = {**PIE, "labels": ["タスク", "mailroom.send_email"]}
+    reader, _ = opened([section(tables=[table], charts=[pie, east], facts=[["Największe", "ジョブ"]])])
+    text = "".join(page.extract_text() for page in reader.pages)
+    for part in [*names, "Największe", "ジョブ", "Zażółć (2)", "タスク (2)", "mailroom.send_email (5)"]:
+        assert part in text, part
+    assert "\ufffd" not in text
+    inside = {name.partition("+")[2] for name, embedded in fonts(reader).items() if embedded}
+    assert any("Noto" in name for name in inside)
+    assert any("Vera" in name for name in inside)
+    # Megabytes of ideographs are not.
+    assert len(build_pdf("T", "S", [section(tables=[table])]).content) < 100_000
+
+
+def test_what_no_font_has_is_replaced_where_it_stood() -> None:
+    rows = [["do 🎉 it", 1], ["مهمة", 2]]
+    reader, _ = opened([section(tables=[{**TABLE, "rows": rows}], charts=[{**PIE, "labels": ["a🎉b", "Ж"]}])])
+    text = reader.pages[0].extract_text()
+    for part in ("do \ufffd it", "\ufffd" * 4, "a\ufffdb (2)", "Ж (5)"):
+        assert part in text, part
+
+
 def test_charts_are_drawn() -> None:
     plain, _ = opened([section()])
     bars, _ = opened([section(charts=[BARS])])

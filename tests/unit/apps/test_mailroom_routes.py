@@ -11,7 +11,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from starlette.middleware.base import RequestResponseEndpoint
 
 from tests.support.kept_jobs import KeptJobs
 from windrow.apps import Jobs, State
@@ -52,6 +53,13 @@ class World:
         platform: Jobs = self.jobs
         self._app = FastAPI()
         self._app.include_router(router(platform))
+        #: The key that requests show; None: the routes are open.
+        self.key: str | None = None
+
+        @self._app.middleware("http")
+        async def known(request: Request, further: RequestResponseEndpoint) -> Response:
+            request.state.windrow_caller = self.key
+            return await further(request)
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         async def asked() -> httpx.Response:
@@ -494,6 +502,35 @@ def test_a_bulk_update_or_export_of_to_dos_is_shown_to_whoever_ordered_it(world:
     assert world.ask("GET", f"/tasks/{ID}", headers={"X-User": "ann"}).status_code == 404
     world.jobs.put(ID, task=task, tags=())
     assert world.ask("GET", f"/tasks/{ID}", headers={"X-User": "ann"}).status_code == 404
+
+
+SENT = {
+    "/tasks/email": MAIL,
+    "/tasks/process": {"data": {"records": 10}},
+    "/tasks/report": {"report_type": "daily", "params": {}},
+}
+
+
+@pytest.mark.parametrize("path", SENT)
+def test_a_key_sees_and_cancels_its_own_jobs_only(world: World, path: str) -> None:
+    world.key = "key-1"
+    mine = world.post(path, SENT[path]).json()["task_id"]
+    world.jobs.put(mine, state=State.SCHEDULED)
+    assert world.ask("GET", f"/tasks/{mine}").json()["status"] == "PENDING"
+    assert world.ask("GET", "/tasks/active/list").json()["scheduled"]["ledger"][0]["request"]["id"] == mine
+    world.key = "key-2"
+    assert world.ask("GET", f"/tasks/{mine}").status_code == 404
+    assert mine not in world.ask("GET", "/tasks/active/list").text
+    assert world.ask("DELETE", f"/tasks/{mine}").status_code == 404
+    assert world.jobs.kept[mine].state is State.SCHEDULED
+    world.key = "key-1"
+    assert world.ask("DELETE", f"/tasks/{mine}").status_code == 200
+
+
+def test_with_open_routes_everybody_is_the_same_caller(world: World) -> None:
+    mine = world.ask("POST", "/tasks/email", json=MAIL, headers={"X-User": "ann"}).json()["task_id"]
+    assert world.ask("GET", f"/tasks/{mine}", headers={"X-User": "bob"}).status_code == 200
+    assert world.ask("DELETE", f"/tasks/{mine}").status_code == 200
 
 
 def test_a_header_is_no_key_and_the_default_owner_needs_no_header() -> None:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from psycopg import OperationalError
 from pydantic import ValidationError
 
 from tests.support.kept_jobs import KeptJobs
-from windrow.apps import State
+from windrow.apps import LedgerUnavailable, State
+from windrow.core.coalescer import CoalescerFull
+from windrow_apps.shared.database import Database, DatabaseSettings
 from windrow_apps.todos.breaker import Breaker
 from windrow_apps.todos.export import _csv, _json
 from windrow_apps.todos.export_store import Export
 from windrow_apps.todos.models import BulkUpdate, NewTodo, TodoChange
+from windrow_apps.todos.reminders import follow
 from windrow_apps.todos.replies import export_status
 from windrow_apps.todos.routes import _will_be_updated
 from windrow_apps.todos.rows import blank
 from windrow_apps.todos.schedules import schedules
 from windrow_apps.todos.settings import settings
+from windrow_apps.todos.store import Change
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DONE = Export("e1", "me", "csv", datetime(2026, 1, 1, tzinfo=UTC), 7, 99)
 OPEN = Export("e1", "me", "csv", None, 0, 0)
 LINK = "/tasks/export-files/e1"
@@ -39,6 +47,18 @@ def test_a_breaker_lets_one_try_after_each_pause() -> None:
     assert [breaker.may_try() for _ in range(3)] == [True, False, False]
     breaker.note(answered=True)
     assert [breaker.may_try() for _ in range(2)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "error", [CoalescerFull("full"), OperationalError("deadlock"), LedgerUnavailable("away")]
+)
+def test_a_reminder_that_cannot_be_submitted_does_not_undo_what_is_committed(error: Exception) -> None:
+    class Full(KeptJobs):
+        async def submit(self, *_: Any, **__: Any) -> Any:
+            raise error
+
+    made = replace(blank("me", NOW), deadline=NOW, remind_at=NOW, reminder_job="r1")
+    asyncio.run(follow(Full(), Database(DatabaseSettings(), "tests"), Change(None, made)))
 
 
 def test_an_export_is_done_once_its_file_is() -> None:

@@ -57,6 +57,15 @@ def test_items_gather_while_a_flush_is_under_way_and_go_in_batches_of_at_most_ma
     asyncio.run(main())
 
 
+def test_what_comes_the_moment_a_flush_has_ended_is_flushed_too() -> None:
+    async def main() -> None:
+        coalescer = Coalescer(Flusher(), max_batch=10, max_pending=10)
+        # In one task: its next step follows the flush's last one with nothing in between.
+        assert [await coalescer.submit(n) for n in range(3)] == [0, 2, 4]
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+
+
 def test_at_most_k_flushes_run_in_parallel() -> None:
     async def main() -> None:
         flush = Flusher()

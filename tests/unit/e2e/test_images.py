@@ -16,6 +16,7 @@ def test_one_variable_names_them_all() -> None:
         "windrow-e2e:mine",
         "windrow:mine-next",
         "windrow-e2e:mine-next",
+        "windrow-e2e-rabbitmq:mine",
     )
 
 

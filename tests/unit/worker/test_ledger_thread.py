@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from windrow.core.errors import LedgerUnavailable
@@ -14,6 +15,7 @@ from windrow.core.job import Outcome
 from windrow.core.states import State
 from windrow.store.claim import claim, start
 from windrow.store.finish import Finished, finish_plain
+from windrow.worker import pending
 from windrow.worker.ledger_thread import LedgerThread
 
 
@@ -29,9 +31,11 @@ class FakeLedger:
     def run(self, op: Callable[..., Any], items: Any, *args: Any) -> Any:
         if self.away:
             raise LedgerUnavailable("gone")
+        if op is start and any(s.job_id == "refused" for s in items):
+            raise psycopg.DataError("out of range")
         self.calls.append((op, list(items)))
         if op is finish_plain:
-            return Finished({o.job_id for o in items}, [], False, [])
+            return Finished({o.job_id for o in items}, [], False, [], {})
         return [s.job_id for s in items] if op is start else []
 
     def run_within(self, seconds: float, op: Callable[..., Any], items: Any, *args: Any) -> Any:
@@ -78,6 +82,15 @@ def test_a_finish_takes_its_start_along(ledger: FakeLedger, thread: LedgerThread
     assert [s.job_id for s in ledger.saved(start)] == ["b"]
 
 
+def test_a_start_that_is_refused_keeps_no_other_from_being_saved(
+    ledger: FakeLedger, thread: LedgerThread
+) -> None:
+    for token, job_id in enumerate(("a", "refused", "b", "c")):
+        thread.started(job_id, token, time.monotonic())
+    _until(lambda: len(ledger.saved(start)) == 3)
+    assert {s.job_id for s in ledger.saved(start)} == {"a", "b", "c"}
+
+
 def test_a_jobs_second_run_here_has_a_start_of_its_own(ledger: FakeLedger, thread: LedgerThread) -> None:
     thread.started("a", 1, time.monotonic())
     thread.finished(_end("a", 1))
@@ -107,7 +120,10 @@ def test_stopping_saves_what_waits(ledger: FakeLedger, thread: LedgerThread) -> 
     assert [s.job_id for s in ledger.saved(start)] == ["a"]
 
 
-def test_outcomes_that_need_not_go_soon_share_a_commit(ledger: FakeLedger, thread: LedgerThread) -> None:
+def test_outcomes_that_need_not_go_soon_share_a_commit(
+    ledger: FakeLedger, thread: LedgerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "GATHER_SECONDS", 1.0)
     for n in range(5):
         thread.finished(_end(f"j{n}", n), soon=False)
     _until(lambda: ledger.saved(finish_plain))

@@ -26,10 +26,10 @@ def _child(slots: Slots, run: int) -> int:
         if slots.is_hit(0):
             raise JobCancelled
 
-    signal.signal(CANCEL_SIGNAL, on_cancel)
-    slots.occupy(0, os.getpid())
-    slots.enter(0, run)
     try:
+        signal.signal(CANCEL_SIGNAL, on_cancel)
+        slots.occupy(0, os.getpid())
+        slots.enter(0, run)
         time.sleep(20)
     except JobCancelled:
         os._exit(7)

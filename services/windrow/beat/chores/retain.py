@@ -29,6 +29,20 @@ class Retain:
         counts = [jobs]
         errors = self._bad.errors()
         if jobs < limit:
-            counts += (run(delete, limit, keep) for delete in OTHERS.values())
+            counts += self._delete_others()
         more = any(count >= limit for count in counts)
         return Pass(sum(counts), settings.retain_pause_seconds if more else settings.retain_seconds, errors)
+
+    def _delete_others(self) -> list[int]:
+        """Every table has its turn, whatever becomes of those before it; raises what the first one failed with."""
+        settings, run = self._tools.settings, self._tools.ledgers.run
+        counts: list[int] = []
+        failed: list[Exception] = []
+        for delete in OTHERS.values():
+            try:
+                counts.append(run(delete, settings.retain_batch, settings.retention_seconds))
+            except Exception as exc:
+                failed.append(exc)
+        if failed:
+            raise failed[0]
+        return counts

@@ -1,7 +1,7 @@
 -- Pop up to n messages and register them as held, in one step: SIGKILL never finds one in between.
 -- KEYS: unacked hash, unacked index, for each queue its lists of step 0, 3, 6, 9 and its wake key,
 --       then other lists to look into last (full Celery messages with a priority).
--- ARGV: tag prefix, first sequence number, free, ahead, number of queues,
+-- ARGV: tag prefix, first sequence number, free, ahead, number of queues, low water,
 --       number of settled tags, the tags, then the tasks that may be claimed ahead.
 -- Takes `free` messages whatever they are, then `ahead` more while their task is fast; a message marked
 -- alone only as the first and only one. Returns { more waits in the queues?, more in the other lists?, stopped
@@ -9,8 +9,8 @@
 local unacked, index = KEYS[1], KEYS[2]
 local prefix, seq = ARGV[1], tonumber(ARGV[2])
 local free, ahead, queues = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local last_settled = 6 + tonumber(ARGV[6])
-for first = 7, last_settled, 1000 do
+local low_water, last_settled = tonumber(ARGV[6]), 7 + tonumber(ARGV[7])
+for first = 8, last_settled, 1000 do
   local last = math.min(first + 999, last_settled)
   redis.call('HDEL', unacked, unpack(ARGV, first, last))
   redis.call('ZREM', index, unpack(ARGV, first, last))
@@ -24,9 +24,9 @@ for step = 4, 1, -1 do
 end
 for key = 3 + queues * 5, #KEYS do order[#order + 1] = key end
 
--- A list that falls below this wakes the relay, once: the ledger may have more for it. Under half of the
--- default window, so that the next ones are here before the last are taken.
-local LOW_WATER, low = 800, false
+-- A list that falls below low water wakes the relay, once: the ledger may have more for it. That is under half of
+-- the window, so that the next ones are here before the last are taken.
+local low = false
 
 local now = redis.call('TIME')[1]
 local reply, taken, stopped = { 0, 0, 0 }, 0, false
@@ -61,7 +61,7 @@ for _, key in ipairs(order) do
     redis.call('HSET', unacked, unpack(fields))
     redis.call('ZADD', index, unpack(scores))
     local left = redis.call('LLEN', KEYS[key])
-    low = low or (left < LOW_WATER and left + popped >= LOW_WATER)
+    low = low or (left < low_water and left + popped >= low_water)
   end
 end
 if low then redis.call('PUBLISH', 'windrow:beat', 'relay') end

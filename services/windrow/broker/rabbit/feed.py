@@ -37,8 +37,6 @@ SLOW_PAUSE_SECONDS = 10.0
 EMPTY_PAUSE_SECONDS = 0.05
 #: Between two looks whether messages wait in spite of a subscription: a queue that was made anew knows nothing of it.
 LOOK_SECONDS = 5.0
-#: A queue that falls below this wakes the relay, once; as on Redis.
-LOW_WATER = 800
 #: Full messages that nobody may run, the newest; as on Redis.
 REJECTED, MAX_REJECTED = "windrow.rejected", 1000
 
@@ -55,11 +53,13 @@ class Holder(Protocol):
 class RabbitFeed(threading.Thread):
     """One worker's; `begin` starts it, `stop` ends it. Never gives up."""
 
-    def __init__(self, amqp_url: str, queues: Sequence[str], holder: Holder) -> None:
+    def __init__(self, amqp_url: str, queues: Sequence[str], holder: Holder, low_water: int) -> None:
         super().__init__(name="windrow-rabbit", daemon=True)
         self._link = Link(amqp_url, ANSWER_SECONDS, heartbeat=HEARTBEAT_SECONDS)
         self._queues = list(queues)
         self._holder = holder
+        #: A queue that falls below it wakes the relay, once; as on Redis.
+        self._low_water = low_water
         self._low: Callable[[], None] = lambda: None
         self._prefetch = 1
         self._outage = Outage("RabbitMQ")
@@ -168,7 +168,7 @@ class RabbitFeed(threading.Thread):
             messages = self._messages(found, queue, step)
             keep = self._keep(messages, free, room.fast_tasks)
             self._holder.arrived(messages[:keep])
-            if waiting - len(found) < LOW_WATER <= waiting:
+            if waiting - len(found) < self._low_water <= waiting:
                 self._low()
             if keep < len(messages):
                 # Something slow, with no child free for it: it waits for one, with all behind it.

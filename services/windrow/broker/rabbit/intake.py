@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from windrow.broker.intake import Budget, Intake
+from windrow.broker.intake import LOW_WATER, Budget, Intake
 from windrow.broker.rabbit.delivery import RabbitMessage, Tag
 from windrow.broker.rabbit.feed import RabbitFeed
 
@@ -24,7 +24,13 @@ class RabbitIntake:
     takes_itself = True
 
     def __init__(
-        self, worker: str, pool: str, queues: Sequence[str], budget: Callable[[], Budget], amqp_url: str
+        self,
+        worker: str,
+        pool: str,
+        queues: Sequence[str],
+        budget: Callable[[], Budget],
+        amqp_url: str,
+        low_water: int = LOW_WATER,
     ) -> None:
         self.worker = worker
         self._budget = budget
@@ -41,7 +47,7 @@ class RabbitIntake:
         self.delivering: Callable[[], AbstractContextManager[object]] = nullcontext
         #: What Celery's own channel gets: it keeps that one steady, and wants nothing.
         self.of_transport = Intake(worker, pool, (), lambda: NOTHING)
-        self.feed = RabbitFeed(amqp_url, queues, self)
+        self.feed = RabbitFeed(amqp_url, queues, self, low_water)
 
     def __repr__(self) -> str:
         return f"<RabbitIntake {self.worker}: {len(self._held)} held>"

@@ -87,7 +87,7 @@ faults: ## Processes killed, stores taken away, times at 1/20; writes build/faul
 
 # As they are: nothing is repeated. What has ended is kept in build/faults-full.json: the next start of the same commit
 # goes on from there. WINDROW_FAULTS_ONLY=1 does one of them.
-faults-full: $(READY) ## Every fault with real times and counts, in an hour; writes its tables into docs/reliability.md
+faults-full: $(READY) ## Every fault with real times and counts, five side by side; writes its tables into docs/reliability.md
 	@echo '== $@'
 	@folder=$$(mktemp -d) status=0; \
 	WINDROW_FAULTS=full $(BIN)/pytest tests/faults -m 'fault or measured' $(SIDE_BY_SIDE) --report \

@@ -48,8 +48,8 @@ MUTANTS = (
         "services/windrow/beat/chores/settle.py",
         (
             (
-                "missing = [job_id for job_id in ids if job_id not in known]",
-                "missing = [job_id for job_id in ids if job_id not in known and False]",
+                "return [job_id for job_id in ids if job_id not in known]",
+                "return [job_id for job_id in ids if job_id not in known and False]",
             ),
         ),
         ("tests/faults/test_faults_redis.py --only 11",),

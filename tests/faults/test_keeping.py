@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.bounds import CRASH_POINTS, MEASURED, bounds_table
 from tests.faults.finished import Finished
+from tests.faults.mutants import MUTANTS, ROOT
 from tests.faults.points import POINTS
 from tests.faults.report import Line
 from tests.faults.rows import Row, Rows
@@ -57,6 +58,14 @@ def test_a_table_takes_the_place_of_the_one_before_it() -> None:
     assert put(page, "full", "new") == "a\n<!-- faults: full -->\nnew\n<!-- /faults: full -->\nz\n"
     with pytest.raises(AssertionError):
         put(page, "short", "new")
+
+
+def test_every_guard_that_a_mutant_takes_out_is_where_it_looks() -> None:
+    for mutant in MUTANTS:
+        text = (ROOT / mutant.file).read_text()
+        assert all(old in text for old, _ in mutant.edits), mutant.name
+        for test in mutant.tests:
+            assert (ROOT / test.split()[0]).exists()
 
 
 def test_every_crash_point_names_points_that_there_are_and_shows_the_worst() -> None:

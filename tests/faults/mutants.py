@@ -58,7 +58,7 @@ MUTANTS = (
         "lease watch from rescue",
         "services/windrow/beat/chores/watch.py",
         (("return (glance.at - self._since).total_seconds()", "return 10.0**6"),),
-        ("tests/faults/test_faults_postgres.py --only 16",),
+        ("tests/integration/test_chore_outage.py", "tests/integration/test_chore_rescue.py"),
     ),
     Mutant(
         "commit before the answer",

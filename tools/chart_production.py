@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 def refusals(chart: Path) -> list[dict[str, Any]]:
     """The table: value, must, says, and maybe when."""
     found: list[dict[str, Any]] = yaml.safe_load((chart / TABLE).read_text("utf-8"))
-    return found
+    return [row | {"says": row["says"].replace("{value}", row["value"])} for row in found]
 
 
 def schema(table: list[dict[str, Any]]) -> Schema:

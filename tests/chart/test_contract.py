@@ -145,7 +145,8 @@ def test_a_pools_drain_fits_its_limit_and_its_grace(render: Render) -> None:
 
 
 def test_the_scaler_is_told_the_deployments_that_there_are(render: Render) -> None:
-    objects = render("--set-json", 'workers.mail={"queues": ["mail", "news"], "max": 7}')
+    mail = 'workers.mail={"queues": ["mail", "news"], "max": 7}'
+    objects = render("--set-json", mail, "--set", "ledger.maxConnections=200")
     (scaler,) = containers(objects, "scaler")
     pools = json.loads(variables(scaler)["WINDROW_SCALER_POOLS"])
     deployments = {found["metadata"]["name"] for found in objects if found["kind"] == "Deployment"}

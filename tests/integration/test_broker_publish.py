@@ -83,7 +83,7 @@ def test_signals_go_with_the_messages(publisher: Publisher, redis_url: str) -> N
     publisher.publish(
         jobs(1), finished=["a", "b"], events=[{"id": "c", "progress": 1}], signals=[("windrow:beat", "relay")]
     )
-    assert [signals.wait(2) for _ in range(3)] == ['["a", "b"]', '{"id": "c", "progress": 1}', "relay"]
+    assert [signals.wait(2) for _ in range(3)] == ["relay", '["a", "b"]', '{"id": "c", "progress": 1}']
     publisher.publish(finished=["d"])
     assert signals.wait(2) == '["d"]'
     publisher.signal("windrow:beat", "promote")

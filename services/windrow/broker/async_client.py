@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -45,8 +46,10 @@ class AsyncBrokerClient:
         return call.read(reply)
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._drop_free()
+        """Close every connection, and wait until they are: a goodbye over TLS outlives no event loop."""
+        with suppress(RedisError, TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                await self._drop_free(nowait=False)
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
 
@@ -67,10 +70,10 @@ class AsyncBrokerClient:
         self._free.append(connection)
         return reply
 
-    async def _drop_free(self) -> None:
+    async def _drop_free(self, nowait: bool = True) -> None:
         free, self._free = self._free, []
         for connection in free:
-            await connection.disconnect(nowait=True)
+            await connection.disconnect(nowait=nowait)
             await self._redis.connection_pool.release(connection)
 
 

@@ -26,6 +26,8 @@ from windrow.worker.stop import Stop
 
 logger = get_logger(__name__)
 
+#: Seconds that events of tasks gather, and how many at most: each call to the broker costs more than a short job.
+EVENTS_SECONDS, EVENTS_AT_ONCE = 0.2, 100
 #: Between two looks at the room for more messages, beside those that follow from what happened.
 LOOK_SECONDS = 0.25
 
@@ -76,6 +78,7 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             worker.consumer.on_unknown_task = lambda body, message, exc: hold.unknown(message)
             # A lost connection must not discard what children have: pool and desk outlive consumers.
             worker.pool.flush = None
+            worker.consumer.on_send_event_buffered = gathering(worker)
             worker.consumer.ensure_connected = patient(worker.consumer.ensure_connected, hold.heartbeat)
             hold.start()
             self.metrics = serve(settings.metrics_host, settings.metrics_port, figures(hold))
@@ -88,10 +91,16 @@ def hold_step(settings: WorkerSettings) -> type[bootsteps.StartStopStep]:
             hold.mailbox.attach(hub)
             hub.timer.call_repeatedly(hold.heartbeat.seconds, hold.heartbeat.beat)
             hub.timer.call_repeatedly(1.0, hold.submitter.flush)
-            hub.timer.call_repeatedly(0.1, self.drain.tick)
+            hub.timer.call_repeatedly(0.1, self.tick, (worker,))
             if hold.intake.takes_itself:
                 hub.timer.call_repeatedly(LOOK_SECONDS, hold.intake.look)
             hold.intake.rearm()
+
+        def tick(self, worker: Any) -> None:
+            """Ten times a second: look whether the worker drains; at its end the last events are sent."""
+            self.drain.tick()
+            if worker_state.should_stop is not None:
+                worker.consumer._flush_events()
 
         def stop(self, worker: Any) -> None:
             """After the consumer, before the pool: nothing comes in any more."""
@@ -118,6 +127,25 @@ def figures(hold: Hold) -> Figures:
         ),
         "draining": ("1 when it takes no more.", lambda: desk.draining),
     }
+
+
+def gathering(worker: Any) -> Callable[[], None]:
+    """Celery's `on_send_event_buffered`, which sends in the next turn of the loop: here later, and more at once."""
+    waits = False
+
+    def send_later() -> None:
+        nonlocal waits
+        if not waits and worker.hub is not None:
+            waits = True
+            worker.consumer.event_dispatcher.buffer_limit = EVENTS_AT_ONCE
+            worker.hub.call_later(EVENTS_SECONDS, send_now)
+
+    def send_now() -> None:
+        nonlocal waits
+        waits = False
+        worker.consumer._flush_events()
+
+    return send_later
 
 
 def patient(connect: Callable[[Any], Any], heartbeat: Heartbeat) -> Callable[[Any], Any]:

@@ -43,6 +43,9 @@ class Acceptor:
         self._early: Coalescer[NewJob, Accepted] = Coalescer(
             self._flush_lazily, max_batch, max_pending, parallel=PARALLEL, splits=is_bad_row
         )
+        self._kept: Coalescer[NewJob, None] = Coalescer(
+            self._bring_to_disk, max_batch, max_pending, parallel=PARALLEL
+        )
         self._guarded: Coalescer[Guarded, Verdict] = Coalescer(
             self._flush_guarded, max_batch, max_pending, splits=is_bad_row
         )
@@ -56,10 +59,8 @@ class Acceptor:
         return await self._early.submit(job)
 
     async def keep(self, job: NewJob) -> None:
-        """What `accept_early` left: the job is on the disk. Raises LedgerUnavailable."""
-        if not await self._ledger.run(on_disk, [job.id]):
-            # Another Postgres answers, or the same one after a crash, and does not know the job.
-            await self._accept([job], published=self.sendable(job.queue, job.priority))
+        """What `accept_early` left: the job is on the disk. Raises LedgerUnavailable, CoalescerFull."""
+        await self._kept.submit(job)
 
     async def accept_many(self, jobs: Sequence[NewJob]) -> list[Accepted | Exception]:
         """Commit many at once; an outcome for each, in order."""
@@ -93,10 +94,11 @@ class Acceptor:
         """Commit what waits and take no more."""
         await self._plain.close()
         await self._early.close()
+        await self._kept.close()
         await self._guarded.close()
 
     async def _flush(self, jobs: list[NewJob]) -> list[Accepted]:
-        if len(jobs) > 1 or not _is_due(jobs[0]):
+        if len(jobs) > 1 or not self._goes_at_once(jobs[0]):
             return await self._flush_with(jobs, lazily=False)
         # It came alone: a worker may begin on it while the disk is at work; its caller waits for the disk.
         accepted = await self._flush_with(jobs, lazily=True)
@@ -107,6 +109,17 @@ class Acceptor:
 
     async def _flush_lazily(self, jobs: list[NewJob]) -> list[Accepted]:
         return await self._flush_with(jobs, lazily=True)
+
+    async def _bring_to_disk(self, jobs: list[NewJob]) -> list[None]:
+        there = await self._ledger.run(on_disk, [job.id for job in jobs])
+        if lost := [job for job in jobs if job.id not in there]:
+            # Another Postgres answers, or the same one after a crash, and does not know them.
+            await self._flush_with(lost, lazily=False)
+        return [None] * len(jobs)
+
+    def _goes_at_once(self, job: NewJob) -> bool:
+        due = job.run_at is None and job.delay is None and not job.blocked
+        return due and self.sendable(job.queue, job.priority)
 
     async def _flush_with(self, jobs: list[NewJob], lazily: bool) -> list[Accepted]:
         held = [job for job in jobs if not self.sendable(job.queue, job.priority)]
@@ -134,7 +147,3 @@ class Acceptor:
         kept = [(g.job, v.state) for g, v in zip(jobs, verdicts, strict=True) if v.outcome == "inserted"]
         self.announce(kept, published)
         return verdicts
-
-
-def _is_due(job: NewJob) -> bool:
-    return job.run_at is None and job.delay is None and not job.blocked

@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, TextIO
@@ -83,7 +84,7 @@ def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
         logging.getLogger("windrow").critical("%s ends %s", args.exc_type.__name__, name, exc_info=trace)
 
 
-class _Formatter(logging.Formatter):
+class _Formatter(logging.Formatter, ABC):
     def __init__(self, context: Context, redaction: Redaction) -> None:
         super().__init__()
         self._context = context
@@ -93,8 +94,9 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return self._redaction(self._line(record))
 
+    @abstractmethod
     def _line(self, record: logging.LogRecord) -> str:
-        raise NotImplementedError
+        """The record as one line."""
 
     def _moment(self, record: logging.LogRecord) -> str:
         """UTC, ISO 8601; the second's text is made once a second."""
